@@ -1,0 +1,18 @@
+//! relaysmith turns signed source tarballs into a minimal OCI image of a Tor relay
+//! whose every byte anyone can rebuild and compare.
+//!
+//! The modules stand in the order in which the work flows, one way, no going back:
+//!
+//! ```text
+//! sources.toml ─► fetch ─► verify ─► unpack ─► build ─► assemble ─► record
+//!  (pins)        Fetched   Verified   Tree      Built     Image      Record
+//! ```
+//!
+//! Each arrow is a function that takes the type on its left and returns the one on its
+//! right, and there is no other way to make that type: bytes that nobody verified cannot
+//! reach a compiler, because it does not type-check.
+
+pub mod digest;
+pub mod progress;
+
+pub mod source;

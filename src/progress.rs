@@ -1,0 +1,37 @@
+//! What long work tells whoever watches. The library reports; the edge draws.
+
+/// One who watches the work: bars on a terminal, plain lines elsewhere, or nobody.
+pub trait Progress: Sync {
+    /// A task begins; `total` is in bytes for downloads, absent where no end is known.
+    fn begin(&self, task: &str, total: Option<u64>) -> Box<dyn Task>;
+
+    /// One line about something that happened.
+    fn note(&self, line: &str);
+}
+
+/// One task under way. Dropping it without `finish` means that it failed.
+pub trait Task: Send {
+    /// `by` more units are done.
+    fn advance(&self, by: u64);
+
+    /// The task is done; `outcome` says how in a few words, such as `from the store`.
+    fn finish(self: Box<Self>, outcome: &str);
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str, _: Option<u64>) -> Box<dyn Task> {
+        Box::new(Self)
+    }
+
+    fn note(&self, _: &str) {}
+}
+
+impl Task for Silent {
+    fn advance(&self, _: u64) {}
+
+    fn finish(self: Box<Self>, _: &str) {}
+}

@@ -1,0 +1,3 @@
+//! The command line of relaysmith: arguments in, library call, report out.
+
+fn main() {}
