@@ -14,6 +14,12 @@ pub trait Task: Send {
     /// `by` more units are done.
     fn advance(&self, by: u64);
 
+    /// Nothing is done any more: the task starts again from its beginning.
+    fn restart(&self);
+
+    /// What the task does now, such as `configure` or the host it asks.
+    fn stage(&self, what: &str);
+
     /// The task is done; `outcome` says how in a few words, such as `from the store`.
     fn finish(self: Box<Self>, outcome: &str);
 }
@@ -32,6 +38,10 @@ impl Progress for Silent {
 
 impl Task for Silent {
     fn advance(&self, _: u64) {}
+
+    fn restart(&self) {}
+
+    fn stage(&self, _: &str) {}
 
     fn finish(self: Box<Self>, _: &str) {}
 }

@@ -1,3 +1,54 @@
 //! The command line of relaysmith: arguments in, library call, report out.
+//!
+//! Exit codes: 0 the work is done, 1 it failed, 2 the command line is wrong. A verb
+//! that has more to say documents its own codes in its help.
 
-fn main() {}
+mod fetch;
+mod options;
+#[allow(dead_code, reason = "the verbs to come use the rest")]
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::ui::Ui;
+
+/// Builds a minimal Tor relay image from signed sources, bit for bit
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line")]
+struct Cli {
+    #[command(flatten)]
+    output: options::Output,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Download the pinned sources into the cache
+    Fetch(fetch::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Ui::new(&cli.output);
+    let result = match &cli.verb {
+        Verb::Fetch(args) => fetch::run(args, &ui),
+    };
+    result.unwrap_or_else(|error| {
+        ui.error(&error);
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        super::Cli::command().debug_assert();
+    }
+}

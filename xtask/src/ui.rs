@@ -1,0 +1,381 @@
+//! All output goes through here: data to standard output, everything else to standard
+//! error; bars on a terminal, plain lines elsewhere.
+
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use relaysmith::progress::{Progress, Task};
+use serde::Serialize;
+
+use crate::options::Output;
+
+/// The one way out.
+#[derive(Clone)]
+pub(crate) struct Ui {
+    screen: Arc<Screen>,
+    json: bool,
+    verbose: bool,
+}
+
+/// Where lines and bars end up.
+struct Screen {
+    out: Mutex<Box<dyn Write + Send>>,
+    err: Mutex<Box<dyn Write + Send>>,
+    /// Present on a terminal only.
+    bars: Option<MultiProgress>,
+    quiet: bool,
+    colour: bool,
+}
+
+impl Ui {
+    /// Output as the options, the terminal and `NO_COLOR` want it.
+    pub(crate) fn new(options: &Output) -> Self {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let terminal = io::stderr().is_terminal() && variable("TERM").is_none_or(|t| t != "dumb");
+        let bars = (terminal && !options.quiet)
+            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        Self::to(
+            options,
+            Box::new(io::stdout()),
+            Box::new(io::stderr()),
+            bars,
+            terminal && variable("NO_COLOR").is_none(),
+        )
+    }
+
+    fn to(
+        options: &Output,
+        out: Box<dyn Write + Send>,
+        err: Box<dyn Write + Send>,
+        bars: Option<MultiProgress>,
+        colour: bool,
+    ) -> Self {
+        let screen = Screen {
+            out: Mutex::new(out),
+            err: Mutex::new(err),
+            bars,
+            quiet: options.quiet,
+            colour,
+        };
+        Self {
+            screen: Arc::new(screen),
+            json: options.json,
+            verbose: options.verbose,
+        }
+    }
+
+    /// Whether the result is for a machine: then `json` and nothing else goes to
+    /// standard output.
+    pub(crate) fn wants_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a result as JSON.
+    pub(crate) fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        self.data(&serde_json::to_string_pretty(value)?)
+    }
+
+    /// Prints lines of a result. A reader that has gone, such as `head`, is no error.
+    pub(crate) fn data(&self, lines: &str) -> anyhow::Result<()> {
+        let mut out = unpoisoned(&self.screen.out);
+        match writeln!(out, "{lines}").and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(anyhow::Error::new(error).context("writing to standard output"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints rows of a result under a header, in aligned columns.
+    pub(crate) fn table<const N: usize>(
+        &self,
+        header: [&str; N],
+        rows: &[[String; N]],
+    ) -> anyhow::Result<()> {
+        self.data(&table(header, rows))
+    }
+
+    /// Says a line about the work, unless `--quiet`.
+    pub(crate) fn say(&self, line: &str) {
+        self.screen.say(line);
+    }
+
+    /// Says a line with `--verbose` only.
+    pub(crate) fn detail(&self, line: &str) {
+        if self.verbose {
+            self.screen.say(line);
+        }
+    }
+
+    /// Says a line that even `--quiet` must show.
+    pub(crate) fn warn(&self, line: &str) {
+        let label = self.screen.painted("warning", YELLOW);
+        self.screen.line(&format!("{label}: {line}"));
+    }
+
+    /// Says what failed, why, and what mends it.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        let label = self.screen.painted("error", RED);
+        self.screen.line(&format!("{label}: {error}"));
+        for cause in error.chain().skip(1) {
+            self.screen.line(&format!("  caused by: {cause}"));
+        }
+        if let Some(hint) = error.chain().find_map(hint) {
+            let label = self.screen.painted("hint", CYAN);
+            self.screen.line(&format!("{label}: {hint}"));
+        }
+    }
+}
+
+/// What mends `error`, if it is one of the library's and there is something.
+fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+    // One line for each room's error.
+    let _ = error;
+    None
+}
+
+/// Bytes as people read them: `10.86 MB`, decimal.
+pub(crate) fn bytes(count: u64) -> String {
+    DecimalBytes(count).to_string()
+}
+
+fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
+    let header = header.map(str::to_owned);
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        let all = std::iter::once(&header).chain(rows);
+        all.map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    });
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(widths);
+        let line: String = cells.map(|(cell, w)| format!("{cell:w$}  ")).collect();
+        line.trim_end().to_owned()
+    };
+    let lines: Vec<String> = std::iter::once(&header).chain(rows).map(line).collect();
+    lines.join("\n")
+}
+
+impl Progress for Ui {
+    fn begin(&self, task: &str, total: Option<u64>) -> Box<dyn Task> {
+        let bar = self.screen.bars.as_ref().map(|bars| {
+            let bar = bars.add(match total {
+                Some(total) => ProgressBar::new(total),
+                None => ProgressBar::new_spinner(),
+            });
+            let template = match total {
+                Some(_) => {
+                    "{prefix:24} {bar:24} {decimal_bytes:>9}/{decimal_total_bytes:9} {wide_msg}"
+                }
+                None => "{prefix:24} {spinner} {elapsed} {wide_msg}",
+            };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.progress_chars("━╸ "));
+            }
+            bar.set_prefix(task.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        // Without bars, what has no known end would leave a reader in the dark.
+        if bar.is_none() && total.is_none() {
+            self.say(&format!("{task} …"));
+        }
+        Box::new(Running {
+            screen: Arc::clone(&self.screen),
+            name: task.to_owned(),
+            begun: Instant::now(),
+            bar,
+            finished: false,
+        })
+    }
+
+    fn note(&self, line: &str) {
+        self.say(line);
+    }
+}
+
+/// A task on the screen.
+struct Running {
+    screen: Arc<Screen>,
+    name: String,
+    begun: Instant,
+    bar: Option<ProgressBar>,
+    finished: bool,
+}
+
+impl Running {
+    fn end(&mut self, outcome: &str) {
+        self.finished = true;
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let seconds = self.begun.elapsed().as_secs_f64();
+        // Shorter times say nothing, and would make the lines of two runs differ.
+        if seconds < 0.5 {
+            self.screen.say(&format!("{}: {outcome}", self.name));
+        } else {
+            self.screen
+                .say(&format!("{}: {outcome} ({seconds:.1} s)", self.name));
+        }
+    }
+}
+
+impl Task for Running {
+    fn advance(&self, by: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc(by);
+        }
+    }
+
+    fn restart(&self) {
+        if let Some(bar) = &self.bar {
+            bar.reset();
+        }
+    }
+
+    fn stage(&self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+        }
+    }
+
+    fn finish(mut self: Box<Self>, outcome: &str) {
+        self.end(outcome);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.end("failed");
+        }
+    }
+}
+
+const RED: &str = "31";
+const YELLOW: &str = "33";
+const CYAN: &str = "36";
+
+impl Screen {
+    fn painted(&self, text: &str, colour: &str) -> String {
+        if self.colour {
+            format!("\x1b[1;{colour}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn say(&self, line: &str) {
+        if !self.quiet {
+            self.line(line);
+        }
+    }
+
+    fn line(&self, line: &str) {
+        let print = || {
+            let mut err = unpoisoned(&self.err);
+            // Where standard error cannot be written there is nobody left to tell.
+            let _ = writeln!(err, "{line}");
+        };
+        match &self.bars {
+            // Bars are taken off the screen while the line is printed.
+            Some(bars) => bars.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+/// A panic elsewhere is no reason to fall silent here.
+fn unpoisoned<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Captured {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    fn ui(options: Output) -> (Ui, Captured, Captured) {
+        let (out, err) = (Captured::default(), Captured::default());
+        let ui = Ui::to(
+            &options,
+            Box::new(out.clone()),
+            Box::new(err.clone()),
+            None,
+            false,
+        );
+        (ui, out, err)
+    }
+
+    fn chatter(ui: &Ui) {
+        ui.say("said");
+        ui.detail("detail");
+        ui.warn("careful");
+        ui.begin("tor", Some(3)).finish("from the store");
+        drop(ui.begin("openssl", None));
+        ui.table(
+            ["name", "size"],
+            &[["tor".into(), "1".into()], ["zig".into(), "22".into()]],
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn data_to_stdout_the_rest_to_stderr() {
+        let (ui, out, err) = ui(Output::default());
+        chatter(&ui);
+        assert_eq!(out.text(), "name  size\ntor   1\nzig   22\n");
+        assert_eq!(
+            err.text(),
+            "said\nwarning: careful\ntor: from the store\nopenssl …\nopenssl: failed\n"
+        );
+    }
+
+    #[test]
+    fn quiet_still_warns() {
+        let (ui, _, err) = ui(Output {
+            quiet: true,
+            ..Output::default()
+        });
+        chatter(&ui);
+        assert_eq!(err.text(), "warning: careful\n");
+    }
+
+    #[test]
+    fn verbose_says_details() {
+        let (ui, _, err) = ui(Output {
+            verbose: true,
+            ..Output::default()
+        });
+        chatter(&ui);
+        assert!(err.text().contains("\ndetail\n"));
+    }
+
+    #[test]
+    fn an_error_shows_its_causes() {
+        let (ui, _, err) = ui(Output::default());
+        ui.error(&anyhow::anyhow!("inner").context("outer"));
+        assert_eq!(err.text(), "error: outer\n  caused by: inner\n");
+    }
+}
