@@ -1,9 +1,20 @@
 //! Sources: what is pinned, where it may be found, and the bytes once they are here.
 
+mod error;
+mod manifest;
+mod origin;
+
+use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::digest::Digest;
+use fs_err::File;
+
+pub use self::error::{Bytes, Error, Finding, Mismatch};
+pub use self::manifest::Manifest;
+pub use self::origin::{Origin, ParseOriginError};
+use crate::digest::{Digest, HashingReader};
 
 /// One pinned input: a tarball, a crate or a wheel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +23,14 @@ pub struct Source {
     pub name: String,
     /// Upstream's version.
     pub version: String,
+    /// The machine it runs on, in the words of `uname -m`; absent for source text.
+    pub machine: Option<String>,
     /// Upstream's file name; the ending says how it is packed.
     pub file: String,
     /// The digest of the file.
     pub digest: Digest,
-    /// The size of the file in bytes.
-    pub size: u64,
+    /// The size of the file.
+    pub size: Size,
     /// The most bytes it may unpack to.
     pub unpacked: u64,
     /// When upstream released it, in seconds since 1970: tor's is `SOURCE_DATE_EPOCH`.
@@ -30,6 +43,48 @@ pub struct Source {
     pub patches: Vec<String>,
     /// Where it may be found, in the order to try.
     pub origins: Vec<Origin>,
+}
+
+impl fmt::Display for Source {
+    /// Name and version, such as `tor 0.4.9.11`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+/// The size of a file in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Known, because somebody had the file in hand.
+    Exactly(u64),
+    /// Only the digest is known, from upstream's signed checksum; no more than this.
+    AtMost(u64),
+}
+
+impl Size {
+    /// The most bytes the file may have.
+    pub fn most(self) -> u64 {
+        match self {
+            Self::Exactly(bytes) | Self::AtMost(bytes) => bytes,
+        }
+    }
+
+    /// Whether a file of that many bytes may be it.
+    pub fn allows(self, bytes: u64) -> bool {
+        match self {
+            Self::Exactly(size) => bytes == size,
+            Self::AtMost(size) => bytes <= size,
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(bytes) => write!(f, "{bytes} bytes"),
+            Self::AtMost(bytes) => write!(f, "at most {bytes} bytes"),
+        }
+    }
 }
 
 /// How upstream signs a file. The names are files under `keys/evidence/`.
@@ -51,30 +106,7 @@ pub enum Signature {
     },
 }
 
-/// A place where a source's bytes may be found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// An upstream address.
-    Https(String),
-    /// A path such as `pool/main/t/tor/NAME` under each mirror that apt is configured with.
-    Debian(String),
-    /// A file of a project on the index that pip is configured with.
-    Pypi {
-        /// The project.
-        project: String,
-        /// The file's name.
-        file: String,
-    },
-    /// A crate on the registry that cargo is configured with.
-    Crate {
-        /// The crate.
-        name: String,
-        /// Its exact version.
-        version: String,
-    },
-}
-
-/// A source whose bytes are in the store and match the pin.
+/// A source whose bytes are here and match the pin.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     source: Arc<Source>,
@@ -82,13 +114,45 @@ pub struct Fetched {
 }
 
 impl Fetched {
+    /// Hashes the file at `path`; there is no other way to make a `Fetched`.
+    pub fn check(source: Arc<Source>, path: PathBuf) -> Result<Self, Error> {
+        match mismatch(&source, &path)? {
+            None => Ok(Self { source, path }),
+            Some(mismatch) => Err(Error::Mismatch {
+                what: source.to_string(),
+                path,
+                mismatch: Box::new(mismatch),
+            }),
+        }
+    }
+
     /// The pin that the bytes match.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
     }
 
-    /// The file in the store.
+    /// The file that holds the bytes.
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// How the file at `path` differs from its pin, read no further than the pin allows.
+fn mismatch(source: &Source, path: &Path) -> Result<Option<Mismatch>, Error> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if !source.size.allows(size) {
+        return Ok(Some(Mismatch::Size {
+            expected: source.size,
+            got: Bytes(size),
+        }));
+    }
+    let mut reader = HashingReader::new(&source.digest, (&mut file).take(size));
+    let mut buffer = vec![0; 1 << 17];
+    while reader.read(&mut buffer)? > 0 {}
+    let got = reader.finish();
+    Ok((got != source.digest).then_some(Mismatch::Digest {
+        expected: source.digest,
+        got,
+    }))
 }

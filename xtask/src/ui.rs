@@ -133,8 +133,7 @@ impl Ui {
 /// What mends `error`, if it is one of the library's and there is something.
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     // One line for each room's error.
-    let _ = error;
-    None
+    None.or_else(|| error.downcast_ref::<relaysmith::source::Error>()?.hint())
 }
 
 /// Bytes as people read them: `10.86 MB`, decimal.

@@ -1,0 +1,132 @@
+//! The manifest, `sources.toml`: every input, pinned.
+//!
+//! `version = 1`, then one `[[source]]` table for each input, sorted by name, version
+//! and machine:
+//!
+//! | field | what it holds |
+//! |---|---|
+//! | `name` | the component, in lower case |
+//! | `version` | upstream's version |
+//! | `machine` | for what runs: the machine, in the words of `uname -m` |
+//! | `default` | `true` at one of several versions of a name |
+//! | `file` | upstream's file name |
+//! | `sha256` or `sha512` | the digest of the file in lower-case hexadecimal digits |
+//! | `size` or `max-size` | its size in bytes, or a limit where nobody had it in hand |
+//! | `max-unpacked` | the most bytes it may unpack to |
+//! | `released` | when upstream released it, in UTC; for tor it is `SOURCE_DATE_EPOCH` |
+//! | `licence` | an SPDX expression |
+//! | `signature` | `none`, or the signature's file under `keys/evidence/` |
+//! | `checksums` | the file there that is signed instead of `file`, and names it |
+//! | `patches` | files under `patches/<name>/`, in the order to apply them |
+//! | `origins` | where it may be found, in the order to try; see [`Origin`](super::Origin) |
+
+mod parse;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Error, Source};
+
+/// The pinned sources, sorted by name, version and machine.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    sources: Vec<Pinned>,
+    machine: String,
+}
+
+#[derive(Debug, Clone)]
+struct Pinned {
+    source: Arc<Source>,
+    /// Whether this is marked as the version to take when none is asked for.
+    default: bool,
+}
+
+impl Manifest {
+    /// Reads and checks the manifest at `path`.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::parse(&fs_err::read_to_string(path)?, path)
+    }
+
+    /// Checks the text of a manifest; `path` is for messages only.
+    ///
+    /// Fails with all findings at once, unless the text is not even TOML of the right shape.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            sources: parse::sources(text, path)?,
+            machine: std::env::consts::ARCH.to_owned(),
+        })
+    }
+
+    /// The same pins, as a machine of another kind would choose among them: `x86_64`
+    /// or `aarch64`.
+    pub fn on(mut self, machine: &str) -> Self {
+        machine.clone_into(&mut self.machine);
+        self
+    }
+
+    /// All sources, for all machines.
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<Source>> {
+        self.sources.iter().map(|pinned| &pinned.source)
+    }
+
+    /// The source of that name for this machine, in `version` or in the default one.
+    pub fn get(&self, name: &str, version: Option<&str>) -> Result<Arc<Source>, Error> {
+        let named: Vec<&Pinned> = self.named(name).collect();
+        if named.is_empty() {
+            let mut known: Vec<String> = self.sources().map(|s| s.name.clone()).collect();
+            known.dedup();
+            return Err(Error::NotPinned {
+                name: name.to_owned(),
+                known,
+            });
+        }
+        let unmarked = named.iter().all(|pinned| !pinned.default);
+        let wanted = |pinned: &&&Pinned| match version {
+            Some(version) => pinned.source.version == version,
+            None => pinned.default || unmarked,
+        };
+        let versions: Vec<&&Pinned> = named.iter().filter(wanted).collect();
+        let Some(first) = versions.first() else {
+            return Err(Error::VersionNotPinned {
+                name: name.to_owned(),
+                version: version.unwrap_or("default").to_owned(),
+                pinned: listed(&named),
+            });
+        };
+        let runs = |pinned: &&&&Pinned| {
+            let machine = pinned.source.machine.as_deref();
+            machine.is_none_or(|machine| machine == self.machine)
+        };
+        match versions.iter().find(runs) {
+            Some(found) => Ok(Arc::clone(&found.source)),
+            None => Err(Error::MachineNotPinned {
+                name: name.to_owned(),
+                version: first.source.version.clone(),
+                machine: self.machine.clone(),
+                pinned: versions
+                    .iter()
+                    .filter_map(|pinned| pinned.source.machine.clone())
+                    .collect(),
+            }),
+        }
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = &Pinned> {
+        self.sources.iter().filter(move |p| p.source.name == name)
+    }
+}
+
+/// The versions for a message, each once, the default one marked if there are several.
+fn listed(named: &[&Pinned]) -> Vec<String> {
+    let mut versions: Vec<(&str, bool)> = named
+        .iter()
+        .map(|pinned| (pinned.source.version.as_str(), pinned.default))
+        .collect();
+    versions.dedup();
+    let several = versions.len() > 1;
+    let marked = |(version, default): &(&str, bool)| match several && *default {
+        true => format!("{version} (default)"),
+        false => (*version).to_owned(),
+    };
+    versions.iter().map(marked).collect()
+}

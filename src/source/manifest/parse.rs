@@ -1,0 +1,443 @@
+//! From the manifest's text to sources: what can be wrong is found here, all of it at once.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::value::{Datetime, Offset};
+
+use super::super::origin::is_plain;
+use super::super::{Error, Finding, Origin, Signature, Size, Source};
+use super::Pinned;
+use crate::digest::Digest;
+
+/// The version of the format that this code reads.
+const FORMAT: u64 = 1;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    version: Spanned<u64>,
+    source: Vec<Spanned<Entry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Entry {
+    name: Spanned<String>,
+    version: Spanned<String>,
+    machine: Option<Spanned<String>>,
+    default: Option<Spanned<bool>>,
+    file: Spanned<String>,
+    sha256: Option<Spanned<String>>,
+    sha512: Option<Spanned<String>>,
+    size: Option<Spanned<u64>>,
+    max_size: Option<Spanned<u64>>,
+    max_unpacked: Spanned<u64>,
+    released: Option<Spanned<Datetime>>,
+    licence: Spanned<String>,
+    signature: Spanned<String>,
+    checksums: Option<Spanned<String>>,
+    #[serde(default)]
+    patches: Vec<Spanned<String>>,
+    origins: Spanned<Vec<Spanned<String>>>,
+}
+
+/// The sources that `text` pins, or everything that is wrong with it.
+pub(super) fn sources(text: &str, path: &Path) -> Result<Vec<Pinned>, Error> {
+    let mut check = Check {
+        text,
+        path,
+        findings: Vec::new(),
+    };
+    let document: Document = toml::from_str(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        check.refuse(
+            span,
+            error.message().replace('\n', ", "),
+            "mend the line; src/source/manifest/mod.rs lists the fields",
+        );
+        Error::Manifest(std::mem::take(&mut check.findings))
+    })?;
+    if *document.version.get_ref() != FORMAT {
+        check.refuse(
+            document.version.span(),
+            format!(
+                "format version {} is not supported",
+                document.version.get_ref()
+            ),
+            "use a relaysmith that knows it, or write `version = 1`",
+        );
+    }
+    let sources = document
+        .source
+        .iter()
+        .map(|entry| check.entry(entry))
+        .collect();
+    check.order(&document.source);
+    check.duplicates(&document.source);
+    check.defaults(&document.source);
+    if check.findings.is_empty() {
+        Ok(sources)
+    } else {
+        check.findings.sort_by_key(|finding| finding.line);
+        Err(Error::Manifest(check.findings))
+    }
+}
+
+struct Check<'a> {
+    text: &'a str,
+    path: &'a Path,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn refuse(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let index = before.matches('\n').count();
+        self.findings.push(Finding {
+            path: self.path.to_owned(),
+            line: index + 1,
+            text: self.text.lines().nth(index).unwrap_or("").to_owned(),
+            message: message.into(),
+            help: help.into(),
+        });
+    }
+
+    /// Reads one table. After a finding the value does not matter: it is never returned.
+    fn entry(&mut self, table: &Spanned<Entry>) -> Pinned {
+        let entry = table.get_ref();
+        let source = Source {
+            name: self.name(&entry.name),
+            version: self.plain(&entry.version, "version"),
+            machine: entry.machine.as_ref().map(|machine| self.machine(machine)),
+            file: self.plain(&entry.file, "file name"),
+            digest: self.digest(table),
+            size: self.size(table),
+            unpacked: self.nonzero(&entry.max_unpacked),
+            released: entry.released.as_ref().map(|time| self.time(time)),
+            licence: self.licence(&entry.licence),
+            signature: self.signature(entry),
+            patches: entry
+                .patches
+                .iter()
+                .map(|patch| self.plain(patch, "file name"))
+                .collect(),
+            origins: self.origins(&entry.origins),
+        };
+        Pinned {
+            source: Arc::new(source),
+            // Whether the mark is missing or superfluous is for `defaults` to say.
+            default: entry.default.is_some(),
+        }
+    }
+
+    fn name(&mut self, name: &Spanned<String>) -> String {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let text = name.get_ref();
+        if !is_plain(text) || !text.bytes().all(allowed) {
+            self.refuse(
+                name.span(),
+                format!("`{text}` is not a name"),
+                "use lower-case letters, digits and `-`",
+            );
+        }
+        text.clone()
+    }
+
+    fn plain(&mut self, value: &Spanned<String>, what: &str) -> String {
+        let text = value.get_ref();
+        if !is_plain(text) {
+            self.refuse(
+                value.span(),
+                format!("`{text}` is not a {what}"),
+                "use letters, digits, `.`, `_`, `+`, `~` and `-`, no `/`, and begin with none of `.-`",
+            );
+        }
+        text.clone()
+    }
+
+    fn machine(&mut self, machine: &Spanned<String>) -> String {
+        let text = machine.get_ref();
+        if !["aarch64", "x86_64"].contains(&text.as_str()) {
+            self.refuse(
+                machine.span(),
+                format!("`{text}` is not a machine that is supported"),
+                "write `aarch64` or `x86_64`, or leave the field out for source text",
+            );
+        }
+        text.clone()
+    }
+
+    fn digest(&mut self, table: &Spanned<Entry>) -> Digest {
+        let entry = table.get_ref();
+        let (algorithm, hex) = match (&entry.sha256, &entry.sha512) {
+            (Some(hex), None) => ("sha256", hex),
+            (None, Some(hex)) => ("sha512", hex),
+            _ => {
+                self.refuse(
+                    table.span(),
+                    "a source needs `sha256` or `sha512`, and not both",
+                    "write the digest that upstream publishes",
+                );
+                return Digest::sha256(b"");
+            }
+        };
+        let digest = format!("{algorithm}:{}", hex.get_ref()).parse();
+        digest.unwrap_or_else(|_| {
+            let digits = if algorithm == "sha256" { 64 } else { 128 };
+            self.refuse(
+                hex.span(),
+                format!("`{}` is not a {algorithm} digest", hex.get_ref()),
+                format!("write {digits} lower-case hexadecimal digits, as {algorithm}sum prints"),
+            );
+            Digest::sha256(b"")
+        })
+    }
+
+    fn size(&mut self, table: &Spanned<Entry>) -> Size {
+        let entry = table.get_ref();
+        match (&entry.size, &entry.max_size) {
+            (Some(size), None) => Size::Exactly(self.nonzero(size)),
+            (None, Some(size)) => Size::AtMost(self.nonzero(size)),
+            _ => {
+                self.refuse(
+                    table.span(),
+                    "a source needs `size` or `max-size`, and not both",
+                    "write `size` if the file is in hand, else a generous `max-size`",
+                );
+                Size::AtMost(0)
+            }
+        }
+    }
+
+    fn nonzero(&mut self, number: &Spanned<u64>) -> u64 {
+        if *number.get_ref() == 0 {
+            self.refuse(
+                number.span(),
+                "a size of 0 bytes",
+                "write the size in bytes",
+            );
+        }
+        *number.get_ref()
+    }
+
+    fn time(&mut self, time: &Spanned<Datetime>) -> u64 {
+        seconds(time.get_ref()).unwrap_or_else(|| {
+            self.refuse(
+                time.span(),
+                format!("`{}` is not a time in UTC since 1970", time.get_ref()),
+                "write it like 2026-06-25T17:58:14Z",
+            );
+            0
+        })
+    }
+
+    fn licence(&mut self, licence: &Spanned<String>) -> String {
+        let text = licence.get_ref();
+        let word = |word: &str| {
+            let word = word.trim_start_matches('(').trim_end_matches(')');
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
+            !word.is_empty() && word.bytes().all(allowed)
+        };
+        if !text.split(' ').all(word) {
+            self.refuse(
+                licence.span(),
+                format!("`{text}` is not an SPDX expression"),
+                "write it like `BSD-3-Clause` or `MIT AND Zlib`",
+            );
+        }
+        text.clone()
+    }
+
+    fn signature(&mut self, entry: &Entry) -> Signature {
+        let signature = self.plain(&entry.signature, "file name");
+        match &entry.checksums {
+            None if signature == "none" => Signature::None,
+            None => Signature::Detached { signature },
+            Some(checksums) => {
+                if signature == "none" {
+                    self.refuse(
+                        checksums.span(),
+                        "a list of checksums that nobody signed proves nothing",
+                        "name its signature in `signature`, or leave `checksums` out",
+                    );
+                }
+                Signature::Checksum {
+                    checksums: self.plain(checksums, "file name"),
+                    signature,
+                }
+            }
+        }
+    }
+
+    fn origins(&mut self, list: &Spanned<Vec<Spanned<String>>>) -> Vec<Origin> {
+        let mut origins = Vec::new();
+        if list.get_ref().is_empty() {
+            self.refuse(
+                list.span(),
+                "a source without origins",
+                "write at least one",
+            );
+        }
+        for text in list.get_ref() {
+            match text.get_ref().parse::<Origin>() {
+                Ok(origin) if origins.contains(&origin) => self.refuse(
+                    text.span(),
+                    format!("`{origin}` is there twice"),
+                    "leave one of them out",
+                ),
+                Ok(origin) => origins.push(origin),
+                Err(error) => self.refuse(
+                    text.span(),
+                    error.to_string(),
+                    "write `https://…`, `debian:pool/…`, `pypi:project` or `crate:name@version`",
+                ),
+            }
+        }
+        origins
+    }
+
+    fn order(&mut self, tables: &[Spanned<Entry>]) {
+        for pair in tables.windows(2) {
+            let (before, after) = (pair[0].get_ref(), pair[1].get_ref());
+            let names = (describe(before), describe(after));
+            match compare(before, after) {
+                Ordering::Less => {}
+                Ordering::Equal => self.refuse(
+                    after.name.span(),
+                    format!("{} is pinned twice", names.1),
+                    "leave one of them out",
+                ),
+                Ordering::Greater => self.refuse(
+                    after.name.span(),
+                    format!("{} stands after {}", names.1, names.0),
+                    "sort the sources by name, version and machine",
+                ),
+            }
+        }
+    }
+
+    /// The same digest twice is a pin that was copied and not filled in.
+    fn duplicates(&mut self, tables: &[Spanned<Entry>]) {
+        let mut seen: HashMap<&str, &Entry> = HashMap::new();
+        for entry in tables.iter().map(Spanned::get_ref) {
+            for hex in entry.sha256.iter().chain(&entry.sha512) {
+                if let Some(first) = seen.insert(hex.get_ref(), entry) {
+                    self.refuse(
+                        hex.span(),
+                        format!("{} has this digest, too", describe(first)),
+                        "write the digest of this file",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Of several versions exactly one is the default; a single one needs no mark.
+    fn defaults(&mut self, tables: &[Spanned<Entry>]) {
+        let entries = || tables.iter().map(Spanned::get_ref);
+        for entry in entries() {
+            let siblings =
+                || entries().filter(|other| other.name.get_ref() == entry.name.get_ref());
+            let several =
+                siblings().any(|other| other.version.get_ref() != entry.version.get_ref());
+            let marked = siblings().find(|other| other.default.is_some());
+            match (&entry.default, several) {
+                (Some(mark), _) if !mark.get_ref() => self.refuse(
+                    mark.span(),
+                    "`default = false` says nothing",
+                    "leave it out",
+                ),
+                (Some(mark), false) => self.refuse(
+                    mark.span(),
+                    format!("{} is the only version", describe(entry)),
+                    "leave `default` out",
+                ),
+                (Some(mark), true) => {
+                    if let Some(first) = marked
+                        && first.version.get_ref() != entry.version.get_ref()
+                    {
+                        self.refuse(
+                            mark.span(),
+                            format!("{} is the default already", describe(first)),
+                            "mark one version only",
+                        );
+                    }
+                }
+                (None, true) => match marked {
+                    None => self.refuse(
+                        entry.name.span(),
+                        format!("no version of {} is the default", entry.name.get_ref()),
+                        "mark one with `default = true`",
+                    ),
+                    Some(first) if first.version.get_ref() == entry.version.get_ref() => self
+                        .refuse(
+                            entry.name.span(),
+                            format!("{} is the default, but not here", describe(first)),
+                            "mark it for all machines with `default = true`",
+                        ),
+                    Some(_) => {}
+                },
+                (None, false) => {}
+            }
+        }
+    }
+}
+
+fn describe(entry: &Entry) -> String {
+    let machine = entry.machine.as_ref().map(Spanned::get_ref);
+    let machine = machine.map(|machine| format!(" for {machine}"));
+    let (name, version) = (entry.name.get_ref(), entry.version.get_ref());
+    format!("{name} {version}{}", machine.unwrap_or_default())
+}
+
+fn compare(a: &Entry, b: &Entry) -> Ordering {
+    let machine = |entry: &Entry| entry.machine.as_ref().map(|m| m.get_ref().clone());
+    let by_name = a.name.get_ref().cmp(b.name.get_ref());
+    by_name
+        .then_with(|| by_version(a.version.get_ref(), b.version.get_ref()))
+        .then_with(|| machine(a).cmp(&machine(b)))
+}
+
+/// Runs of digits compare as numbers, so that 0.4.9.9 comes before 0.4.9.11.
+fn by_version(a: &str, b: &str) -> Ordering {
+    let key = |version: &str| -> Vec<(Option<u64>, String)> {
+        let parts = version.split(['.', '-', '+', '~', '_']);
+        parts
+            .map(|part| (part.parse().ok(), part.to_owned()))
+            .collect()
+    };
+    key(a).cmp(&key(b)).then_with(|| a.cmp(b))
+}
+
+/// Seconds since 1970, for a time that says it is UTC.
+fn seconds(time: &Datetime) -> Option<u64> {
+    let (date, clock) = (time.date?, time.time?);
+    if time.offset? != Offset::Z {
+        return None;
+    }
+    // Days since 1970 in the Gregorian calendar, counting years from March so that the
+    // leap day comes last.
+    let (year, month) = match date.month {
+        1 | 2 => (i64::from(date.year) - 1, i64::from(date.month) + 9),
+        _ => (i64::from(date.year), i64::from(date.month) - 3),
+    };
+    let days = 365 * year + year / 4 - year / 100
+        + year / 400
+        + (153 * month + 2) / 5
+        + i64::from(date.day)
+        - 1
+        - 719_468;
+    let seconds = 3600 * i64::from(clock.hour)
+        + 60 * i64::from(clock.minute)
+        + i64::from(clock.second.unwrap_or(0));
+    u64::try_from(86_400 * days + seconds).ok()
+}
+
+#[cfg(test)]
+mod tests;
