@@ -1,5 +1,7 @@
 //! The manifest of this repository: what it pins and what it names.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::path::{Path, PathBuf};
 
 use relaysmith::source::{Error, Manifest, Origin, Signature, Size};
@@ -9,7 +11,7 @@ fn repository() -> PathBuf {
 }
 
 fn manifest() -> Manifest {
-    Manifest::load(&repository().join("sources.toml")).unwrap_or_else(|error| panic!("{error}"))
+    Manifest::load(&repository().join("sources.toml")).unwrap()
 }
 
 fn hint(error: &Error) -> String {
