@@ -14,5 +14,12 @@
 
 pub mod digest;
 pub mod progress;
+pub mod target;
 
 pub mod source;
+
+pub mod recipe;
+
+pub mod plan;
+
+pub mod builder;

@@ -1,0 +1,124 @@
+//! What can go wrong around a build command.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A command could not be run, or did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The host lacks programs that the build needs.
+    #[error("this host lacks {}, which the build needs", .missing.join(", "))]
+    MissingTools {
+        /// The programs' names.
+        missing: Vec<String>,
+    },
+    /// The kernel does not let this user make a sandbox.
+    #[error("the sandbox cannot be made: {reason}")]
+    NoNamespaces {
+        /// What the kernel or the engine said.
+        reason: String,
+        /// The setting that forbids it and what to do about it.
+        hint: String,
+    },
+    /// A file or folder around the sandbox could not be used.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The engine failed, as opposed to the command inside it.
+    #[error("{step}: the sandbox failed: {reason}")]
+    Engine {
+        /// The step that was to run.
+        step: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The command ended with an error.
+    #[error("{step}: the build failed ({reason}); the last lines of {}:\n{tail}", .log.display())]
+    Failed {
+        /// The step.
+        step: String,
+        /// The exit code or signal.
+        reason: String,
+        /// The whole log.
+        log: PathBuf,
+        /// Its last lines.
+        tail: String,
+    },
+    /// The command was ended because another step had failed.
+    #[error("{step}: ended before it was done")]
+    Cancelled {
+        /// The step.
+        step: String,
+    },
+    /// The command ran for longer than it may.
+    #[error("{step}: ended after {} s, the most it may take; the log is {}", .limit.as_secs(), .log.display())]
+    TimedOut {
+        /// The step.
+        step: String,
+        /// The time it had.
+        limit: Duration,
+        /// The whole log.
+        log: PathBuf,
+    },
+    /// The command filled its folder beyond what it may.
+    #[error("{step}: ended because it wrote more than {limit} bytes, the most it may; the log is {}", .log.display())]
+    DiskFull {
+        /// The step.
+        step: String,
+        /// The most it may write, in bytes.
+        limit: u64,
+        /// The whole log.
+        log: PathBuf,
+    },
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::MissingTools { missing } => Some(format!(
+                "install them, on Debian or Ubuntu with `sudo apt-get install {}`, on Alpine with `apk add {}`",
+                packages(missing),
+                packages(missing),
+            )),
+            Self::NoNamespaces { hint, .. } => Some(hint.clone()),
+            Self::Failed { log, .. } | Self::TimedOut { log, .. } | Self::DiskFull { log, .. } => {
+                Some(format!("the whole log is {}", log.display()))
+            }
+            Self::Io(_) | Self::Engine { .. } | Self::Cancelled { .. } => None,
+        }
+    }
+}
+
+/// The packages that hold `tools`: most are named as the tool, the small ones share theirs.
+fn packages(tools: &[String]) -> String {
+    let mut packages: Vec<&str> = tools
+        .iter()
+        .map(|tool| match tool.as_str() {
+            "make" | "perl" | "sed" | "grep" => tool,
+            "awk" => "mawk",
+            "find" | "xargs" => "findutils",
+            "cmp" | "diff" => "diffutils",
+            "sh" => "dash",
+            _ => "coreutils",
+        })
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_packages_once() {
+        let missing = ["make", "cp", "ls", "awk"].map(str::to_owned).to_vec();
+        let hint = Error::MissingTools { missing }.hint().unwrap();
+        assert!(
+            hint.contains("`sudo apt-get install coreutils make mawk`"),
+            "{hint}"
+        );
+    }
+}

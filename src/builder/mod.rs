@@ -1,0 +1,16 @@
+//! Where a build command runs: the [`Sandbox`] seam, its engines, the root file system
+//! it sees and the pinned compiler.
+//!
+//! Inside, everything that could reach the bytes is fixed: the paths (`/build`,
+//! `/toolchain`, `/tools`), the user, the host name, the environment. There is no
+//! network: a build that tries it fails.
+
+mod error;
+pub mod jobs;
+pub mod namespaces;
+pub mod root;
+pub mod sandbox;
+pub mod toolchain;
+
+pub use error::Error;
+pub use sandbox::{Job, Limits, Mount, Sandbox};

@@ -1,0 +1,371 @@
+//! The steps from sources to outputs, and the keys that name them.
+//!
+//! A step's key is a digest of everything that may change its output: source pins,
+//! patches, the script, the environment, the compiler, the target, `SOURCE_DATE_EPOCH`
+//! and the keys of what it needs. Left out on purpose: the number of jobs, paths on the
+//! host, the engine and the builder's root, because the output does not depend on them
+//! (`verify --vary` is there to show it).
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::builder::toolchain;
+use crate::digest::Digest;
+use crate::recipe::{self, RECIPES, Recipe};
+use crate::source::Source;
+use crate::target::Target;
+
+/// Goes up when the meaning of a key changes other than through its text.
+const KEY_FORMAT: u32 = 1;
+
+/// The name of a step's output in the store: a SHA-256 in hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Key(String);
+
+impl Key {
+    /// All of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As much of it as people need.
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Unpacks the compiler and writes its wrappers.
+    Toolchain(Arc<Source>),
+    /// Compiles the C library into the compiler's cache.
+    Libc,
+    /// Builds a component.
+    Component(&'static Recipe, Arc<Source>),
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name: a component's, or `toolchain` or `libc`.
+    pub name: &'static str,
+    /// What it does.
+    pub work: Work,
+    /// The steps that must be done before, as places in [`Plan::steps`].
+    pub needs: Vec<usize>,
+    /// The name of its output.
+    pub key: Key,
+    /// All that the key covers, as text.
+    pub covers: String,
+}
+
+impl Step {
+    /// The source that it unpacks.
+    pub fn source(&self) -> Option<&Arc<Source>> {
+        match &self.work {
+            Work::Toolchain(source) | Work::Component(_, source) => Some(source),
+            Work::Libc => None,
+        }
+    }
+}
+
+/// All steps, each after those it needs.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// What the outputs run on.
+    pub target: Target,
+    /// `SOURCE_DATE_EPOCH`: when tor was released, in seconds since 1970.
+    pub epoch: u64,
+}
+
+/// A plan could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No source is pinned for a component.
+    #[error("no source is pinned for `{component}`")]
+    NoSource {
+        /// The component.
+        component: &'static str,
+    },
+    /// tor's pin does not say when it was released.
+    #[error("the pin of tor {version} has no `released`, which every time stamp is taken from")]
+    NoEpoch {
+        /// tor's version.
+        version: String,
+    },
+    /// A patch could not be read.
+    #[error(transparent)]
+    Patch(#[from] io::Error),
+}
+
+impl Plan {
+    /// Plans the components named in `wanted` and all they need. `source` gives the pin of a
+    /// component; patches are read from `patches/<component>/` under `project`.
+    ///
+    /// # Errors
+    /// When a pin or a patch is missing.
+    pub fn new(
+        wanted: &[&str],
+        target: Target,
+        project: &Path,
+        source: impl Fn(&str) -> Option<Arc<Source>>,
+    ) -> Result<Self, Error> {
+        let pinned =
+            |component: &'static str| source(component).ok_or(Error::NoSource { component });
+        let tor = pinned("tor")?;
+        let epoch = tor.released.ok_or_else(|| Error::NoEpoch {
+            version: tor.version.clone(),
+        })?;
+        let mut plan = Self {
+            steps: Vec::new(),
+            target,
+            epoch,
+        };
+
+        let zig = pinned("zig")?;
+        let mut covers = Covers::new("toolchain", target, epoch);
+        covers.source(&zig);
+        for (name, text) in toolchain::wrappers(target) {
+            covers.line(name, &text);
+        }
+        plan.add("toolchain", Work::Toolchain(zig), Vec::new(), covers);
+
+        let mut covers = Covers::new("libc", target, epoch);
+        covers.script(recipe::LIBC);
+        plan.add("libc", Work::Libc, vec![0], covers);
+
+        for recipe in in_order(wanted) {
+            let source = pinned(recipe.name)?;
+            let mut covers = Covers::new(recipe.name, target, epoch);
+            covers.source(&source);
+            for patch in &source.patches {
+                let path = project.join("patches").join(&source.name).join(patch);
+                covers.line("patch", &Digest::sha256(&fs_err::read(path)?).to_string());
+            }
+            covers.script(recipe.script);
+            let own = recipe.needs.iter().copied();
+            let shared = ["toolchain"]
+                .into_iter()
+                .chain(recipe.links.then_some("libc"));
+            let needs = shared
+                .chain(own)
+                .filter_map(|need| plan.place(need))
+                .collect();
+            plan.add(recipe.name, Work::Component(recipe, source), needs, covers);
+        }
+        Ok(plan)
+    }
+
+    /// Where the step `name` stands.
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.steps.iter().position(|step| step.name == name)
+    }
+
+    /// Every source that a step unpacks.
+    pub fn sources(&self) -> Vec<Arc<Source>> {
+        self.steps
+            .iter()
+            .filter_map(Step::source)
+            .cloned()
+            .collect()
+    }
+
+    fn add(&mut self, name: &'static str, work: Work, needs: Vec<usize>, mut covers: Covers) {
+        for &need in &needs {
+            let need = &self.steps[need];
+            covers.line(&format!("needs {}", need.name), need.key.as_str());
+        }
+        let key = Key(Digest::sha256(covers.text.as_bytes()).hex());
+        self.steps.push(Step {
+            name,
+            work,
+            needs,
+            key,
+            covers: covers.text,
+        });
+    }
+}
+
+/// The recipes of `wanted` and of all they need, each after what it needs; otherwise in
+/// the order of the table.
+fn in_order(wanted: &[&str]) -> Vec<&'static Recipe> {
+    fn add(name: &str, order: &mut Vec<&'static Recipe>) {
+        if order.iter().any(|recipe| recipe.name == name) {
+            return;
+        }
+        if let Some(recipe) = RECIPES.iter().find(|recipe| recipe.name == name) {
+            for need in recipe.needs {
+                add(need, order);
+            }
+            order.push(recipe);
+        }
+    }
+    let mut order = Vec::new();
+    for recipe in RECIPES
+        .iter()
+        .filter(|recipe| wanted.contains(&recipe.name))
+    {
+        add(recipe.name, &mut order);
+    }
+    order
+}
+
+/// The text that a key is the digest of: one fact a line, `name: value`, where what
+/// spans several lines goes in as its digest.
+struct Covers {
+    text: String,
+}
+
+impl Covers {
+    fn new(step: &str, target: Target, epoch: u64) -> Self {
+        let mut covers = Self {
+            text: String::new(),
+        };
+        covers.line("format", &KEY_FORMAT.to_string());
+        covers.line("step", step);
+        for (name, value) in recipe::environment(target, epoch) {
+            covers.line(name, &value);
+        }
+        covers
+    }
+
+    fn source(&mut self, source: &Source) {
+        self.line(
+            "source",
+            &format!("{} {} {}", source.name, source.version, source.digest),
+        );
+    }
+
+    fn script(&mut self, script: &str) {
+        self.line("script", &format!("{}{script}", recipe::PRELUDE));
+    }
+
+    fn line(&mut self, name: &str, value: &str) {
+        use fmt::Write as _;
+        let digest;
+        let value = if value.contains('\n') {
+            digest = Digest::sha256(value.as_bytes()).to_string();
+            &digest
+        } else {
+            value
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "{name}: {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Signature;
+
+    fn pin(name: &str) -> Arc<Source> {
+        Arc::new(Source {
+            name: name.to_owned(),
+            version: "1.0".to_owned(),
+            file: format!("{name}-1.0.tar.gz"),
+            digest: Digest::sha256(name.as_bytes()),
+            size: 1,
+            unpacked: 1,
+            released: Some(1_782_345_600),
+            licence: "MIT".to_owned(),
+            signature: Signature::None,
+            patches: Vec::new(),
+            origins: Vec::new(),
+        })
+    }
+
+    fn plan(source: impl Fn(&str) -> Arc<Source>) -> Plan {
+        let wanted = ["tor"];
+        Plan::new(&wanted, Target::X86_64, Path::new("."), |name| {
+            Some(source(name))
+        })
+        .unwrap()
+    }
+
+    fn keys(plan: &Plan) -> Vec<(&str, &str)> {
+        plan.steps
+            .iter()
+            .map(|step| (step.name, step.key.as_str()))
+            .collect()
+    }
+
+    /// The names of the steps whose keys differ.
+    fn changed<'a>(a: &'a Plan, b: &Plan) -> Vec<&'a str> {
+        let pairs = a.steps.iter().zip(&b.steps);
+        pairs
+            .filter(|(a, b)| a.key != b.key)
+            .map(|(a, _)| a.name)
+            .collect()
+    }
+
+    #[test]
+    fn steps_stand_after_what_they_need() {
+        let plan = plan(pin);
+        for (place, step) in plan.steps.iter().enumerate() {
+            assert!(step.needs.iter().all(|&need| need < place), "{}", step.name);
+        }
+        assert_eq!(plan.steps.last().unwrap().name, "tor");
+    }
+
+    #[test]
+    fn a_key_changes_with_what_it_covers_and_with_nothing_else() {
+        let before = plan(pin);
+        assert_eq!(keys(&before), keys(&plan(pin)));
+
+        let other = |change: &'static str, edit: fn(&mut Source)| {
+            plan(move |name| {
+                let mut source = (*pin(name)).clone();
+                if name == change {
+                    edit(&mut source);
+                }
+                Arc::new(source)
+            })
+        };
+        let digest = |source: &mut Source| source.digest = Digest::sha256(b"other");
+        assert_eq!(changed(&before, &other("zlib", digest)), ["zlib", "tor"]);
+        assert_eq!(changed(&before, &other("tor", digest)), ["tor"]);
+        let everything: Vec<_> = before.steps.iter().map(|step| step.name).collect();
+        assert_eq!(changed(&before, &other("zig", digest)), everything);
+        assert_eq!(
+            changed(&before, &other("tor", |tor| tor.released = Some(1))),
+            everything
+        );
+        // Where bytes come from and how upstream signs them is none of the output's.
+        let untouched: [&str; 0] = [];
+        assert_eq!(
+            changed(
+                &before,
+                &other("tor", |tor| tor.signature = Signature::None)
+            ),
+            untouched
+        );
+        assert_eq!(
+            changed(&before, &other("zlib", |zlib| zlib.origins.clear())),
+            untouched
+        );
+    }
+
+    #[test]
+    fn a_key_names_the_target() {
+        let x86 = plan(pin);
+        let arm = Plan::new(&["tor"], Target::Aarch64, Path::new("."), |name| {
+            Some(pin(name))
+        });
+        assert_eq!(changed(&x86, &arm.unwrap()).len(), x86.steps.len());
+    }
+}

@@ -1,0 +1,112 @@
+//! How each component is built: a line of the table below and a short script beside it.
+//!
+//! A script runs in the sandbox by `sh -eu` in the component's source tree. It finds the
+//! components it needs, finished, under `/deps/<name>`, and leaves its own result in
+//! `/build/out`. It may use the compiler's wrappers, the tools of [`crate::builder::root::TOOLS`]
+//! and nothing else.
+
+use crate::target::Target;
+
+/// How one component is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recipe {
+    /// The component; also the name of its source in the manifest.
+    pub name: &'static str,
+    /// The components it needs finished.
+    pub needs: &'static [&'static str],
+    /// Whether it links programs, and so needs the C library compiled.
+    pub links: bool,
+    /// The script.
+    pub script: &'static str,
+}
+
+/// Every component, those on the longest way to the image first: of the steps that can
+/// run, the first here starts first.
+pub const RECIPES: &[Recipe] = &[
+    Recipe {
+        name: "openssl",
+        needs: &[],
+        links: false,
+        script: include_str!("openssl.sh"),
+    },
+    Recipe {
+        name: "libevent",
+        needs: &[],
+        links: true,
+        script: include_str!("libevent.sh"),
+    },
+    Recipe {
+        name: "zstd",
+        needs: &[],
+        links: false,
+        script: include_str!("zstd.sh"),
+    },
+    Recipe {
+        name: "zlib",
+        needs: &[],
+        links: false,
+        script: include_str!("zlib.sh"),
+    },
+    Recipe {
+        name: "tor",
+        needs: &["openssl", "libevent", "zstd", "zlib"],
+        links: true,
+        script: include_str!("tor.sh"),
+    },
+];
+
+/// What runs before every script: the file mode mask, and the job tokens where
+/// make expects them.
+pub const PRELUDE: &str = "umask 022\nexec 9<>/jobs\n";
+
+/// Compiles the C library into the compiler's cache.
+pub const LIBC: &str = include_str!("libc.sh");
+
+/// The environment of every script; all of it. `epoch` is `SOURCE_DATE_EPOCH`.
+pub fn environment(target: Target, epoch: u64) -> Vec<(&'static str, String)> {
+    let fixed = [
+        ("AR", "ar"),
+        // Not the target's name: so `configure` never runs what it compiled, and what it
+        // finds cannot depend on the kernel or the CPU.
+        ("BUILD", "x86_64-pc-linux-gnu"),
+        ("CC", "cc"),
+        (
+            "CFLAGS",
+            "-O2 -g0 -fPIE -fstack-protector-strong -fstack-clash-protection -Wno-date-time -Wno-error=date-time",
+        ),
+        ("CONFIG_SHELL", "/tools/sh"),
+        ("HOME", "/build"),
+        ("LC_ALL", "C"),
+        ("MAKEFLAGS", "-j --jobserver-auth=9,9"),
+        ("PATH", "/toolchain/bin:/tools"),
+        ("PERL_HASH_SEED", "0"),
+        ("RANLIB", "ranlib"),
+        ("SHELL", "/tools/sh"),
+        ("TMPDIR", "/tmp"),
+        ("TZ", "UTC"),
+        ("ZIG_GLOBAL_CACHE_DIR", "/build/.zig"),
+        ("ZIG_LOCAL_CACHE_DIR", "/build/.zig"),
+    ];
+    let mut all: Vec<_> = fixed.map(|(name, value)| (name, value.to_owned())).to_vec();
+    all.push(("SOURCE_DATE_EPOCH", epoch.to_string()));
+    all.push(("TARGET", target.triple().to_owned()));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_is_a_component() {
+        for recipe in RECIPES {
+            for need in recipe.needs {
+                assert!(
+                    RECIPES.iter().any(|other| other.name == *need),
+                    "{}: {need}",
+                    recipe.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The targets that an image can be built for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A processor, with Linux and musl: what the compiler is told and what file names carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// 64-bit x86.
+    X86_64,
+    /// 64-bit Arm.
+    Aarch64,
+}
+
+/// A text that names no known target.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a target: expected {}", Target::ALL.map(|target| format!("`{target}`")).join(" or "))]
+pub struct ParseTargetError {
+    /// The text as it was given.
+    pub text: String,
+}
+
+impl Target {
+    /// Every target.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Aarch64];
+
+    /// The triple, as clang, zig and `configure --host` spell it.
+    pub fn triple(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-linux-musl",
+            Self::Aarch64 => "aarch64-linux-musl",
+        }
+    }
+
+    /// The architecture as OCI images spell it: Go's `GOARCH`.
+    pub fn oci_architecture(self) -> &'static str {
+        match self {
+            Self::X86_64 => "amd64",
+            Self::Aarch64 => "arm64",
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.triple())
+    }
+}
+
+impl FromStr for Target {
+    type Err = ParseTargetError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|target| target.triple() == text)
+            .ok_or_else(|| ParseTargetError {
+                text: text.to_owned(),
+            })
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.triple())
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_triple_names_one_target() {
+        for target in Target::ALL {
+            assert_eq!(target.triple().parse(), Ok(target));
+        }
+        assert_eq!(
+            "x86_64".parse::<Target>().unwrap_err().to_string(),
+            "`x86_64` is not a target: expected `x86_64-linux-musl` or `aarch64-linux-musl`"
+        );
+    }
+}

@@ -1,0 +1,251 @@
+//! What a build command can reach: its own folder, the tools on the list, and nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use relaysmith::builder::jobs::Tokens;
+use relaysmith::builder::namespaces::Namespaces;
+use relaysmith::builder::{Error, Job, Limits, Mount, Sandbox as _, root};
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    engine: Namespaces,
+}
+
+impl Fixture {
+    /// Nothing here works without user namespaces, and neither does the product: no skip.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = root::host(folder.path()).unwrap();
+        let mount_points = folder.path().join("mount-points");
+        for name in ["mount-points", "build"] {
+            fs_err::create_dir(folder.path().join(name)).unwrap();
+        }
+        Self {
+            engine: Namespaces::new(root, mount_points),
+            folder,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn job(&self, script: &str) -> Job {
+        Job {
+            step: "test".to_owned(),
+            script: script.to_owned(),
+            env: BTreeMap::from([("PATH".to_owned(), "/tools".to_owned())]),
+            build: self.path("build"),
+            mounts: Vec::new(),
+            tokens: None,
+            log: self.path("log"),
+            limits: Limits::default(),
+        }
+    }
+
+    fn run(&self, job: &Job) -> Result<String, Error> {
+        self.engine.run(job, &AtomicBool::new(false))?;
+        Ok(fs_err::read_to_string(&job.log).unwrap())
+    }
+
+    fn prints(&self, script: &str) -> String {
+        self.run(&self.job(script))
+            .unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+}
+
+#[test]
+fn everything_a_build_sees_is_fixed() {
+    let fixture = Fixture::new();
+    for (script, expected) in [
+        ("pwd", "/build\n"),
+        ("id -u; id -g; id -un", "1000\n1000\nbuilder\n"),
+        ("uname -n", "relaysmith\n"),
+        ("env | sort", "PATH=/tools\nPWD=/build\n"),
+        ("echo $$", "1\n"),
+        ("cat", ""),
+        (
+            "ls /",
+            "bin\nbuild\ndev\netc\nlib\nlib64\nproc\nsbin\ntmp\ntools\nusr\n",
+        ),
+        ("ls /etc", "group\npasswd\n"),
+        ("ls -A /tmp", ""),
+        ("ls -A /build", ""),
+    ] {
+        let printed = fixture.prints(script);
+        // Some systems have more folders of libraries.
+        let printed = printed.replace("lib32\n", "").replace("libx32\n", "");
+        assert_eq!(printed, expected, "{script}");
+    }
+}
+
+#[test]
+fn nothing_but_build_and_tmp_is_writable() {
+    let fixture = Fixture::new();
+    let rest = fixture.path("rest");
+    fs_err::create_dir(&rest).unwrap();
+    let mut job = fixture.job(
+        "for at in / /usr /bin /etc /tools /dep /proc/sys /dev; do\n\
+           if (: > $at/new) 2>/dev/null; then echo $at; fi\n\
+         done\n\
+         : > /build/new\n: > /tmp/new\n",
+    );
+    job.mounts.push(Mount::new(&rest, "/dep"));
+    // /dev is a file system of the sandbox's own.
+    assert_eq!(fixture.run(&job).unwrap().replace("/dev\n", ""), "");
+    assert!(fixture.path("build/new").exists());
+    assert!(fs_err::read_dir(&rest).unwrap().next().is_none());
+}
+
+#[test]
+fn a_build_that_tries_the_network_fails() {
+    let fixture = Fixture::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connect = |port: u16| {
+        format!(
+            "perl -MIO::Socket::INET -e 'IO::Socket::INET->new(\"127.0.0.1:{port}\") or die \"$!\\n\"'"
+        )
+    };
+    // Outside it is there to be reached.
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let error = fixture.run(&fixture.job(&connect(port))).unwrap_err();
+    let Error::Failed { tail, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert!(tail.contains("Network is unreachable"), "{tail}");
+    assert_eq!(
+        fixture.prints("sed -n 's/^ *\\([a-z0-9]*\\):.*/\\1/p' /proc/net/dev"),
+        "lo\n"
+    );
+}
+
+#[test]
+fn a_failure_shows_the_last_lines_and_where_the_rest_is() {
+    let fixture = Fixture::new();
+    let error = fixture.run(&fixture.job("seq 100; exit 7")).unwrap_err();
+    let log = fixture.path("log");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("test: the build failed (process(/tools/sh) exited with code 7)"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("  | 99\n  | 100") && !text.contains("| 50\n"),
+        "{text}"
+    );
+    assert!(text.contains(&*log.to_string_lossy()));
+    assert_eq!(fs_err::read_to_string(log).unwrap().lines().count(), 100);
+}
+
+/// Processes whose command line has `mark` in it.
+fn alive(mark: &str) -> bool {
+    fs_err::read_dir("/proc").unwrap().flatten().any(|entry| {
+        fs_err::File::open(entry.path().join("cmdline"))
+            .and_then(std::io::read_to_string)
+            .is_ok_and(|line| line.contains(mark))
+    })
+}
+
+fn wait_until(what: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !what() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "it did not come to pass"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn what_takes_too_long_is_ended_with_all_it_started() {
+    let fixture = Fixture::new();
+    let mut job = fixture.job("sleep 4711 & sleep 4712");
+    job.limits.time = Duration::from_secs(1);
+    let error = fixture.run(&job).unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+    wait_until(|| !alive("sleep\x004711") && !alive("sleep\x004712"));
+}
+
+#[test]
+fn what_is_cancelled_ends() {
+    let fixture = Fixture::new();
+    let cancelled = AtomicBool::new(false);
+    let job = fixture.job("sleep 4713 & sleep 4714");
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| fixture.engine.run(&job, &cancelled));
+        wait_until(|| alive("sleep\x004713"));
+        cancelled.store(true, Ordering::Relaxed);
+        let error = running.join().unwrap().unwrap_err();
+        assert!(matches!(error, Error::Cancelled { .. }), "{error:?}");
+    });
+    wait_until(|| !alive("sleep\x004713") && !alive("sleep\x004714"));
+}
+
+#[test]
+fn what_fills_the_disk_is_ended() {
+    let fixture = Fixture::new();
+    let mut job = fixture
+        .job("i=0; while :; do i=$((i + 1)); head -c 1000000 /dev/zero > $i; sleep 0.1; done");
+    job.limits.disk = 5_000_000;
+    let error = fixture.run(&job).unwrap_err();
+    assert!(matches!(error, Error::DiskFull { .. }), "{error:?}");
+    // One file alone cannot grow beyond it either.
+    let error = fixture
+        .run(&Job {
+            script: "head -c 9000000 /dev/zero > one".to_owned(),
+            ..job
+        })
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Failed { .. } | Error::DiskFull { .. }),
+        "{error:?}"
+    );
+    assert!(fs_err::metadata(fixture.path("build/one")).unwrap().len() <= 5_000_000);
+}
+
+#[test]
+fn make_stays_within_the_job_budget() {
+    let fixture = Fixture::new();
+    let tokens = Tokens::new(fixture.folder.path(), 3).unwrap();
+    let own = tokens.take().unwrap();
+    let makefile: String = "all: a b c d e f g h\n%:\n\
+        \t@echo start; sleep 0.2; echo end\n"
+        .to_owned();
+    fs_err::write(fixture.path("build/Makefile"), makefile).unwrap();
+    let mut job = fixture.job("exec 9<>/jobs\nmake --no-print-directory");
+    job.env
+        .insert("MAKEFLAGS".to_owned(), "-j --jobserver-auth=9,9".to_owned());
+    job.tokens = Some(tokens.path().to_path_buf());
+    let printed = fixture.run(&job).unwrap();
+    let (mut now, mut most) = (0, 0);
+    for line in printed.lines() {
+        now += match line {
+            "start" => 1,
+            "end" => -1,
+            other => panic!("{other}"),
+        };
+        most = most.max(now);
+    }
+    assert_eq!(most, 3, "{printed}");
+    // Everything that was taken was given back.
+    drop(own);
+    let all: Vec<_> = (0..3).map(|_| tokens.take().unwrap()).collect();
+    assert_eq!(all.len(), 3);
+}
+
+#[test]
+fn a_host_that_allows_namespaces_passes_the_probe() {
+    Namespaces::probe().unwrap();
+    assert!(Path::new("/proc/self/ns/user").exists());
+}
