@@ -271,7 +271,7 @@ impl Covers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Signature;
+    use crate::source::{Signature, Size};
 
     fn pin(name: &str) -> Arc<Source> {
         Arc::new(Source {
@@ -279,7 +279,8 @@ mod tests {
             version: "1.0".to_owned(),
             file: format!("{name}-1.0.tar.gz"),
             digest: Digest::sha256(name.as_bytes()),
-            size: 1,
+            machine: None,
+            size: Size::Exactly(1),
             unpacked: 1,
             released: Some(1_782_345_600),
             licence: "MIT".to_owned(),
