@@ -14,6 +14,7 @@
 
 pub mod digest;
 pub mod progress;
+pub mod replace;
 pub mod target;
 
 pub mod source;
@@ -23,3 +24,5 @@ pub mod recipe;
 pub mod plan;
 
 pub mod builder;
+
+pub mod image;

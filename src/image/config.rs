@@ -1,0 +1,166 @@
+//! The image config (OCI image specification 1.1, `config.md`), fields in the order given there.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ASSEMBLER, About, Error, Layer, LayerDigests, Variant};
+use crate::digest::Digest;
+
+/// How the engine asks whether the relay is well: Docker's extension of the config, which
+/// podman reads too. Times are in nanoseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Healthcheck {
+    /// `CMD` and the command with its arguments: there is no shell for `CMD-SHELL`.
+    pub test: Vec<String>,
+    /// From one question to the next.
+    pub interval: u64,
+    /// How long an answer may take.
+    pub timeout: u64,
+    /// How long failures do not count after the start.
+    pub start_period: u64,
+    /// After how many failures in a row it is unwell.
+    pub retries: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ImageConfig {
+    created: String,
+    architecture: String,
+    os: String,
+    config: Config,
+    pub(super) rootfs: RootFs,
+    pub(super) history: Vec<History>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    user: String,
+    exposed_ports: BTreeMap<String, Nothing>,
+    env: Vec<String>,
+    entrypoint: Vec<String>,
+    volumes: BTreeMap<String, Nothing>,
+    working_dir: String,
+    labels: BTreeMap<String, String>,
+    stop_signal: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    healthcheck: Option<Healthcheck>,
+}
+
+/// `{}`, the value of what is a set in truth.
+#[derive(Debug, Serialize, Deserialize)]
+struct Nothing {}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RootFs {
+    r#type: String,
+    pub(super) diff_ids: Vec<Digest>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct History {
+    created: String,
+    created_by: String,
+    /// The name of the layer: the one place for it that survives a push to a registry.
+    #[serde(default)]
+    pub(super) comment: String,
+}
+
+impl ImageConfig {
+    pub(super) fn new(
+        about: &About,
+        layers: &[Layer],
+        written: &[LayerDigests],
+    ) -> Result<Self, Error> {
+        let uid = about.user()?;
+        let created = rfc3339(about.epoch);
+        let set = |values: &[&str]| {
+            values
+                .iter()
+                .map(|&value| (value.into(), Nothing {}))
+                .collect()
+        };
+        let mut env = vec![
+            "PATH=/usr/local/bin".to_owned(),
+            // Where `/etc/passwd` puts tor's user, said for any other that `--user` names, too.
+            "HOME=/tordata".to_owned(),
+        ];
+        if about.variant == Variant::RelayArm {
+            // Engines say `xterm`, which has no colours; arm's curses know this one by heart.
+            env.push("TERM=xterm-256color".to_owned());
+        }
+        let history = layers.iter().map(|layer| History {
+            created: created.clone(),
+            created_by: format!("relaysmith, assembler {ASSEMBLER}: {}", layer.created_by),
+            comment: layer.name.clone(),
+        });
+        Ok(Self {
+            created: created.clone(),
+            architecture: about.target.oci_architecture().to_owned(),
+            os: "linux".to_owned(),
+            config: Config {
+                user: format!("{uid}:{uid}"),
+                exposed_ports: set(&["9001/tcp"]),
+                env,
+                entrypoint: vec!["tor".to_owned()],
+                volumes: set(&["/tordata", "/usr/local/etc/tor"]),
+                // Not `/tordata`: where that may not be entered, the engine would fail with a
+                // message of its own before tor could say what is wrong with the volume.
+                working_dir: "/".to_owned(),
+                labels: about.labels().collect(),
+                // tor writes its state and leaves at once. At SIGINT a relay first waits
+                // ShutdownWaitLength, 30 seconds unless set, and engines kill after 10: whoever
+                // wants the polite way sets the signal and the time together.
+                stop_signal: "SIGTERM".to_owned(),
+                healthcheck: about.healthcheck.clone(),
+            },
+            rootfs: RootFs {
+                r#type: "layers".to_owned(),
+                diff_ids: written.iter().map(|layer| layer.diff_id).collect(),
+            },
+            history: history.collect(),
+        })
+    }
+}
+
+/// Seconds since 1970 as RFC 3339 writes them, in UTC.
+pub(super) fn rfc3339(epoch: u64) -> String {
+    let (days, second) = (epoch / 86_400, epoch % 86_400);
+    // Years that begin in March, in cycles of 400 of them: leap days come last.
+    let day = days + 719_468;
+    let (cycle, day) = (day / 146_097, day % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = match month {
+        0..=9 => (400 * cycle + year, month + 3),
+        _ => (400 * cycle + year + 1, month - 9),
+    };
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_gnu_date_writes_them() {
+        for (epoch, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_467_331_199, "2016-06-30T23:59:59Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (1_735_689_600, "2025-01-01T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (8_589_934_591, "2242-03-16T12:56:31Z"),
+        ] {
+            assert_eq!(rfc3339(epoch), text);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Image layouts (OCI image specification 1.1, `image-layout.md`): making one, reading one back.
+
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::config::ImageConfig;
+use super::oci::{self, Descriptor, Index, Manifest, blob_path};
+use super::{About, Error, Layer, LayerDigests};
+use crate::digest::{Digest, HashingReader};
+use crate::progress::Progress;
+use crate::replace;
+
+/// An image in a layout on disk, every blob of which has the bytes that its digest names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    layout: PathBuf,
+    manifest: Descriptor,
+    config: Descriptor,
+    layers: Vec<LayerDigests>,
+}
+
+impl Image {
+    /// The directory of the layout.
+    pub fn layout(&self) -> &Path {
+        &self.layout
+    }
+
+    /// The digest of the manifest: the image's name in a registry.
+    pub fn manifest(&self) -> Digest {
+        self.manifest.digest
+    }
+
+    /// The digest of the config: what Docker calls the image's id.
+    pub fn config(&self) -> Digest {
+        self.config.digest
+    }
+
+    /// The layers, the lowest first.
+    pub fn layers(&self) -> &[LayerDigests] {
+        &self.layers
+    }
+
+    /// What a registry would send for it: layers, config and manifest, in bytes.
+    pub fn size(&self) -> u64 {
+        let layers: u64 = self.layers.iter().map(|layer| layer.size).sum();
+        layers + self.config.size + self.manifest.size
+    }
+
+    /// The digests and sizes of everything that the layout holds.
+    pub(super) fn blobs(&self) -> impl Iterator<Item = (Digest, u64)> {
+        let layers = self.layers.iter().map(|layer| (layer.digest, layer.size));
+        let documents = [&self.config, &self.manifest];
+        layers.chain(documents.map(|document| (document.digest, document.size)))
+    }
+}
+
+/// Writes the image of `layers`, the lowest first, as a layout into the directory `layout`: the
+/// layers side by side, each in its own thread. The index comes last: without it, there is no
+/// image.
+pub fn assemble(
+    about: &About,
+    layers: &[Layer],
+    layout: &Path,
+    progress: &dyn Progress,
+) -> Result<Image, Error> {
+    about.user()?;
+    let written = thread::scope(|scope| {
+        let threads: Vec<_> = layers
+            .iter()
+            .map(|layer| scope.spawn(|| put_layer(layer, about.epoch, layout, progress)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| match thread.join() {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+
+    let config = ImageConfig::new(about, layers, &written)?;
+    let config = put_document(layout, oci::CONFIG, &config)?;
+    let descriptors = written
+        .iter()
+        .map(|layer| Descriptor::new(oci::LAYER, layer.digest, layer.size));
+    let manifest = Manifest::new(config.clone(), descriptors.collect());
+    let manifest = put_document(layout, oci::MANIFEST, &manifest)?;
+    replace::with_bytes(&layout.join("oci-layout"), oci::OCI_LAYOUT)?;
+    let index = Index::new(manifest.clone(), about);
+    replace::with_bytes(&layout.join("index.json"), &json(&index)?)?;
+    Ok(Image {
+        layout: layout.to_owned(),
+        manifest,
+        config,
+        layers: written,
+    })
+}
+
+/// Reads the layout in the directory `layout`, which must hold one image, and hashes every blob.
+pub fn open(layout: &Path) -> Result<Image, Error> {
+    let path = layout.join("index.json");
+    let index: Index = parse(&path, &fs_err::read(&path)?)?;
+    let [manifest] = &index.manifests[..] else {
+        return Err(Error::Layout {
+            path,
+            problem: format!("it lists {} images, not one", index.manifests.len()),
+        });
+    };
+    let document: Manifest = document(layout, manifest)?;
+    let config: ImageConfig = self::document(layout, &document.config)?;
+
+    let problem = |problem: String| Error::Layout {
+        path: layout.join(blob_path(&document.config.digest)),
+        problem,
+    };
+    let count = document.layers.len();
+    if config.rootfs.diff_ids.len() != count || config.history.len() != count {
+        return Err(problem(format!("it does not describe {count} layers")));
+    }
+    let mut layers = Vec::new();
+    for (layer, (diff_id, history)) in document
+        .layers
+        .iter()
+        .zip(config.rootfs.diff_ids.iter().zip(config.history))
+    {
+        check_blob(layout, layer)?;
+        layers.push(LayerDigests {
+            name: history.comment,
+            diff_id: *diff_id,
+            digest: layer.digest,
+            size: layer.size,
+        });
+    }
+    Ok(Image {
+        layout: layout.to_owned(),
+        manifest: Descriptor::new(oci::MANIFEST, manifest.digest, manifest.size),
+        config: document.config,
+        layers,
+    })
+}
+
+pub(super) fn json(document: &impl Serialize) -> Result<Vec<u8>, Error> {
+    Ok(serde_json::to_vec(document).map_err(io::Error::from)?)
+}
+
+fn put_layer(
+    layer: &Layer,
+    epoch: u64,
+    layout: &Path,
+    progress: &dyn Progress,
+) -> Result<LayerDigests, Error> {
+    let total = layer.archive.content_size()?;
+    let task = progress.begin(&format!("layer {}", layer.name), Some(total));
+    // Every blob is in the one directory of the one algorithm.
+    let mut file = replace::begin(&layout.join("blobs/sha256"))?;
+    let written = layer.write(epoch, file.as_file_mut(), task.as_ref())?;
+    replace::put(file, &layout.join(blob_path(&written.digest)))?;
+    task.finish(&format!("{} bytes", written.size));
+    Ok(written)
+}
+
+fn put_document(
+    layout: &Path,
+    media_type: &str,
+    document: &impl Serialize,
+) -> Result<Descriptor, Error> {
+    let bytes = json(document)?;
+    let digest = Digest::sha256(&bytes);
+    replace::with_bytes(&layout.join(blob_path(&digest)), &bytes)?;
+    Ok(Descriptor::new(media_type, digest, bytes.len() as u64))
+}
+
+fn document<T: DeserializeOwned>(layout: &Path, descriptor: &Descriptor) -> Result<T, Error> {
+    check_blob(layout, descriptor)?;
+    let path = layout.join(blob_path(&descriptor.digest));
+    parse(&path, &fs_err::read(&path)?)
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Layout {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    })
+}
+
+fn check_blob(layout: &Path, descriptor: &Descriptor) -> Result<(), Error> {
+    let path = layout.join(blob_path(&descriptor.digest));
+    let got = copy_blob(&path, &descriptor.digest, &mut io::sink())?;
+    if got != descriptor.digest {
+        return Err(Error::Blob { path, got });
+    }
+    Ok(())
+}
+
+/// Writes the file `from` to `to`; the digest of what went by is of the algorithm of `like`.
+pub(super) fn copy_blob(from: &Path, like: &Digest, to: &mut impl Write) -> io::Result<Digest> {
+    let file = fs_err::File::open(from)?;
+    let mut reader = HashingReader::new(like, BufReader::new(file));
+    io::copy(&mut reader, to)?;
+    Ok(reader.finish())
+}

@@ -1,0 +1,114 @@
+//! The small documents around an image: descriptor, manifest and index (OCI image specification
+//! 1.1), the layout marker, and Docker's list of images in a loadable file. Fields stand in the
+//! order in which the specification's own Go types have them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::About;
+use crate::digest::Digest;
+
+pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// The file that marks a directory as an image layout.
+pub(super) const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Descriptor {
+    pub(super) media_type: String,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) annotations: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    platform: Option<Platform>,
+}
+
+impl Descriptor {
+    pub(super) fn new(media_type: &str, digest: Digest, size: u64) -> Self {
+        Self {
+            media_type: media_type.to_owned(),
+            digest,
+            size,
+            annotations: BTreeMap::new(),
+            platform: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Platform {
+    architecture: String,
+    os: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Manifest {
+    schema_version: u32,
+    media_type: String,
+    pub(super) config: Descriptor,
+    pub(super) layers: Vec<Descriptor>,
+}
+
+impl Manifest {
+    pub(super) fn new(config: Descriptor, layers: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: MANIFEST.to_owned(),
+            config,
+            layers,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Index {
+    schema_version: u32,
+    media_type: String,
+    pub(super) manifests: Vec<Descriptor>,
+}
+
+impl Index {
+    /// The index of a layout that holds one image.
+    pub(super) fn new(mut manifest: Descriptor, about: &About) -> Self {
+        manifest.annotations = BTreeMap::from([
+            // The name that engines on containerd load it under; the other alone is a tag.
+            (
+                "io.containerd.image.name".to_owned(),
+                format!("docker.io/{}", about.reference()),
+            ),
+            ("org.opencontainers.image.ref.name".to_owned(), about.tag()),
+        ]);
+        manifest.platform = Some(Platform {
+            architecture: about.target.oci_architecture().to_owned(),
+            os: "linux".to_owned(),
+        });
+        Self {
+            schema_version: 2,
+            media_type: INDEX.to_owned(),
+            manifests: vec![manifest],
+        }
+    }
+}
+
+/// One image in the `manifest.json` of a file that `docker load` reads (Docker image
+/// specification 1.2); the paths are those of the layout in the same file.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DockerImage {
+    pub(super) config: String,
+    pub(super) repo_tags: Vec<String>,
+    pub(super) layers: Vec<String>,
+}
+
+/// Where a layout keeps a blob.
+pub(super) fn blob_path(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
+}

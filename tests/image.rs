@@ -1,0 +1,351 @@
+//! An image from a few bytes: its digests are a contract, kept by `ASSEMBLER`.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use fs_err as fs;
+use relaysmith::image::{self, ASSEMBLER, About, Component, Image, Parts, Variant};
+use relaysmith::progress::Silent;
+use relaysmith::target::Target;
+
+/// 2026-06-25 15:58:19, UTC.
+const EPOCH: u64 = 1_782_403_099;
+
+fn component(name: &str, version: &str, licence: &str) -> Component {
+    Component {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        licence: licence.to_owned(),
+    }
+}
+
+fn about() -> About {
+    About {
+        version: "0.4.9.11".to_owned(),
+        target: Target::X86_64,
+        variant: Variant::Relay,
+        uid: 45_553,
+        epoch: EPOCH,
+        components: vec![
+            component("zstd", "1.5.7", "BSD-3-Clause OR GPL-2.0-only"),
+            component("tor", "0.4.9.11", "BSD-3-Clause"),
+            component("openssl", "3.5.7", "Apache-2.0"),
+        ],
+        healthcheck: None,
+    }
+}
+
+/// The parts as files in `directory`.
+fn parts(directory: &Path) -> Parts {
+    let file = |name: &str, bytes: &[u8]| {
+        let path = directory.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    Parts {
+        tor: file("tor", &bytes(100_000)),
+        geoip: file("geoip", &bytes(300_000)),
+        geoip6: file("geoip6", b"2001:db8::,2001:db8::ffff,??\n"),
+        licences: BTreeMap::from([("tor/LICENSE".to_owned(), file("LICENSE", b"as is\n"))]),
+        others: Vec::new(),
+    }
+}
+
+/// Some bytes of which no two thousand in a row are alike.
+fn bytes(length: u64) -> Vec<u8> {
+    (0..length).map(|n| (n * n / 1021) as u8).collect()
+}
+
+fn assemble(about: &About, layout: &Path) -> Image {
+    let parts = parts(layout.parent().unwrap());
+    let layers = image::layers(about, &parts).unwrap();
+    image::assemble(about, &layers, layout, &Silent).unwrap()
+}
+
+#[test]
+fn the_small_image_has_its_digests() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = assemble(&about(), &directory.path().join("layout"));
+    let exported = image::export(&image, &about(), &directory.path().join("dist")).unwrap();
+    let mut lines = vec![format!("assembler {ASSEMBLER}")];
+    for layer in image.layers() {
+        lines.push(format!("{} tar  {}", layer.name, layer.diff_id));
+        lines.push(format!(
+            "{} gzip {} {}",
+            layer.name, layer.digest, layer.size
+        ));
+    }
+    lines.push(format!("config   {}", image.config()));
+    lines.push(format!("manifest {}", image.manifest()));
+    lines.push(format!("file     {}", exported.archive_digest));
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    assembler 1
+    geoip tar  sha256:ef7cc2c1509042b7fcb27c2496b1027f0f1ac0f01b85f892a9df3b778315f856
+    geoip gzip sha256:4f310df97411e032fa945f40663230c2e731d78cf747c67a2c7fdc8df20bf194 217363
+    tor tar  sha256:05b6b4e63a3b46e69ff07d9b4249c11784907ad3b64e446f84d584fb12f75970
+    tor gzip sha256:68c7f5ef34c14a8844e3ea33cd40d85dc1cc10006d8aa178856eb2d3a076763e 73118
+    config   sha256:ee5bf5f198b8d477ab0a196a3aaed38b90f82bccca41ade207a57357f1755451
+    manifest sha256:fa8576d0432299f61b886def73cab3f673a3b7e549cd5a09ac8d727e67ea5dcf
+    file     sha256:7565952fc82de9cf8f2c9a3cff28449b9386d859e15485108a0bacc7d068250d
+    ");
+}
+
+#[test]
+fn nothing_of_this_machine_gets_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let expected = assemble(&about(), &directory.path().join("one"));
+
+    let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let layout = directory.path().join("elsewhere/two");
+    fs::create_dir(layout.parent().unwrap()).unwrap();
+    let mut parts = parts(layout.parent().unwrap());
+    rustix::process::umask(old);
+    // Other modes, other times.
+    for path in [&parts.tor, &parts.geoip] {
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o4711)).unwrap();
+        fs::File::open(path)
+            .unwrap()
+            .set_modified(std::time::UNIX_EPOCH)
+            .unwrap();
+    }
+    parts.others.clear();
+    let mut about = about();
+    about.components.reverse();
+    let layers = image::layers(&about, &parts).unwrap();
+    let got = image::assemble(&about, &layers, &layout, &Silent).unwrap();
+    assert_eq!(got.manifest(), expected.manifest());
+}
+
+#[test]
+fn what_is_in_the_image() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = assemble(&about(), &directory.path().join("layout"));
+    let mut lines = Vec::new();
+    for layer in image.layers() {
+        lines.push(format!("{}:", layer.name));
+        let blob = image.layout().join("blobs/sha256").join(layer.digest.hex());
+        let bytes = flate2::read::GzDecoder::new(fs::File::open(blob).unwrap());
+        for entry in tar::Archive::new(bytes).entries().unwrap() {
+            let entry = entry.unwrap();
+            let header = entry.header();
+            assert_eq!(header.mtime().unwrap(), EPOCH);
+            assert_eq!(header.username_bytes(), Some(&b""[..]));
+            assert_eq!(header.groupname_bytes(), Some(&b""[..]));
+            lines.push(format!(
+                "  {:4o} {}:{} {}",
+                header.mode().unwrap(),
+                header.uid().unwrap(),
+                header.gid().unwrap(),
+                entry.path().unwrap().display(),
+            ));
+        }
+    }
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    geoip:
+       755 0:0 usr/
+       755 0:0 usr/local/
+       755 0:0 usr/local/share/
+       755 0:0 usr/local/share/tor/
+       644 0:0 usr/local/share/tor/geoip
+       644 0:0 usr/local/share/tor/geoip6
+    tor:
+       755 0:0 etc/
+       644 0:0 etc/group
+       644 0:0 etc/passwd
+      1777 0:0 tmp/
+       700 45553:45553 tordata/
+       755 0:0 usr/
+       755 0:0 usr/local/
+       755 0:0 usr/local/bin/
+       755 0:0 usr/local/bin/tor
+       755 0:0 usr/local/etc/
+       755 0:0 usr/local/etc/tor/
+       644 0:0 usr/local/etc/tor/torrc-defaults
+       755 0:0 usr/local/share/
+       755 0:0 usr/local/share/licenses/
+       755 0:0 usr/local/share/licenses/tor/
+       644 0:0 usr/local/share/licenses/tor/LICENSE
+    ");
+    let config = image
+        .layout()
+        .join("blobs/sha256")
+        .join(image.config().hex());
+    let config: serde_json::Value = serde_json::from_slice(&fs::read(config).unwrap()).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&config).unwrap(), @r#"
+    {
+      "created": "2026-06-25T15:58:19Z",
+      "architecture": "amd64",
+      "os": "linux",
+      "config": {
+        "User": "45553:45553",
+        "ExposedPorts": {
+          "9001/tcp": {}
+        },
+        "Env": [
+          "PATH=/usr/local/bin",
+          "HOME=/tordata"
+        ],
+        "Entrypoint": [
+          "tor"
+        ],
+        "Volumes": {
+          "/tordata": {},
+          "/usr/local/etc/tor": {}
+        },
+        "WorkingDir": "/",
+        "Labels": {
+          "org.opencontainers.image.created": "2026-06-25T15:58:19Z",
+          "org.opencontainers.image.description": "A Tor relay, built from signed sources bit for bit",
+          "org.opencontainers.image.licenses": "(BSD-3-Clause OR GPL-2.0-only) AND Apache-2.0 AND BSD-3-Clause",
+          "org.opencontainers.image.revision": "tor-0.4.9.11",
+          "org.opencontainers.image.source": "https://gitlab.torproject.org/tpo/core/tor",
+          "org.opencontainers.image.title": "tor",
+          "org.opencontainers.image.version": "0.4.9.11",
+          "org.relaysmith.assembler": "1",
+          "org.relaysmith.source.openssl": "3.5.7",
+          "org.relaysmith.source.tor": "0.4.9.11",
+          "org.relaysmith.source.zstd": "1.5.7"
+        },
+        "StopSignal": "SIGTERM"
+      },
+      "rootfs": {
+        "type": "layers",
+        "diff_ids": [
+          "sha256:ef7cc2c1509042b7fcb27c2496b1027f0f1ac0f01b85f892a9df3b778315f856",
+          "sha256:05b6b4e63a3b46e69ff07d9b4249c11784907ad3b64e446f84d584fb12f75970"
+        ]
+      },
+      "history": [
+        {
+          "created": "2026-06-25T15:58:19Z",
+          "created_by": "relaysmith, assembler 1: the GeoIP tables of tor 0.4.9.11",
+          "comment": "geoip"
+        },
+        {
+          "created": "2026-06-25T15:58:19Z",
+          "created_by": "relaysmith, assembler 1: tor 0.4.9.11 with openssl 3.5.7, zstd 1.5.7",
+          "comment": "tor"
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn an_image_reads_back_from_its_layout() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = directory.path().join("layout");
+    let image = assemble(&about(), &layout);
+    assert_eq!(image::open(&layout).unwrap(), image);
+    let exported = image::export(&image, &about(), &directory.path().join("dist")).unwrap();
+    let again = image::open(&exported.layout).unwrap();
+    assert_eq!(again.manifest(), image.manifest());
+    assert_eq!(again.layers(), image.layers());
+
+    let blob = layout
+        .join("blobs/sha256")
+        .join(image.layers()[0].digest.hex());
+    fs::write(&blob, "other").unwrap();
+    let message = image::open(&layout).unwrap_err().to_string();
+    assert!(message.contains("is damaged"), "{message}");
+    let message = image::export(&image, &about(), &directory.path().join("new")).unwrap_err();
+    assert!(message.to_string().contains("is damaged"), "{message}");
+    fs::write(
+        layout.join("index.json"),
+        r#"{"schemaVersion":2,"mediaType":"","manifests":[]}"#,
+    )
+    .unwrap();
+    let message = image::open(&layout).unwrap_err().to_string();
+    assert!(message.ends_with("it lists 0 images, not one"), "{message}");
+}
+
+#[test]
+fn an_export_is_left_alone_mended_or_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let dist = directory.path().join("dist");
+    let image = assemble(&about(), &directory.path().join("layout"));
+    let first = image::export(&image, &about(), &dist).unwrap();
+    assert!(first.written);
+    let expected = listing(&dist);
+
+    let again = image::export(&image, &about(), &dist).unwrap();
+    assert!(!again.written);
+    assert_eq!(again.archive_digest, first.archive_digest);
+
+    // Whatever is missing, cut off, changed or left over by a killed run.
+    let blob = Path::new("oci/blobs/sha256").join(image.layers()[1].digest.hex());
+    let archive = Path::new(first.archive.file_name().unwrap());
+    for path in [
+        &blob,
+        archive,
+        Path::new("oci/index.json"),
+        Path::new("oci/oci-layout"),
+    ] {
+        let path = dist.join(path);
+        let bytes = fs::read(&path).unwrap();
+        let mut changed = bytes.clone();
+        changed[bytes.len() / 2] ^= 1;
+        for wrong in [None, Some(&bytes[..bytes.len() / 2]), Some(&changed)] {
+            match wrong {
+                None => fs::remove_file(&path).unwrap(),
+                Some(wrong) => fs::write(&path, wrong).unwrap(),
+            }
+            assert!(image::export(&image, &about(), &dist).unwrap().written);
+            assert_eq!(listing(&dist), expected, "{}", path.display());
+        }
+    }
+    for left in [
+        ".unfinished-1",
+        "oci/.unfinished-2",
+        "oci/blobs/sha256/.unfinished-3",
+    ] {
+        fs::write(dist.join(left), "half").unwrap();
+    }
+    image::export(&image, &about(), &dist).unwrap();
+    assert_eq!(listing(&dist), expected);
+
+    // Another image takes the place of the layout; the other file stays.
+    let other = About {
+        uid: 1000,
+        ..about()
+    };
+    let image = assemble(&other, &directory.path().join("other"));
+    let other = About {
+        version: "0.4.9.13".to_owned(),
+        ..other
+    };
+    assert!(image::export(&image, &other, &dist).unwrap().written);
+    assert_eq!(
+        image::open(&dist.join("oci")).unwrap().manifest(),
+        image.manifest()
+    );
+    let blobs = fs::read_dir(dist.join("oci/blobs/sha256")).unwrap().count();
+    assert_eq!(blobs, image.layers().len() + 2);
+    assert!(first.archive.exists());
+}
+
+#[test]
+fn a_relay_runs_as_somebody_else_than_root() {
+    let directory = tempfile::tempdir().unwrap();
+    for uid in [0, 0o1000_0000] {
+        let about = About { uid, ..about() };
+        let error = image::layers(&about, &parts(directory.path())).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "choose another user with `--uid`");
+    }
+}
+
+/// Every file under `directory` and its bytes.
+fn listing(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(listing(&path));
+        } else {
+            files.insert(path.display().to_string(), fs::read(&path).unwrap());
+        }
+    }
+    files
+}
