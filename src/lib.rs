@@ -12,6 +12,7 @@
 //! right, and there is no other way to make that type: bytes that nobody verified cannot
 //! reach a compiler, because it does not type-check.
 
+pub mod cache;
 pub mod digest;
 pub mod progress;
 pub mod replace;

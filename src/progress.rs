@@ -7,6 +7,9 @@ pub trait Progress: Sync {
 
     /// One line about something that happened.
     fn note(&self, line: &str);
+
+    /// One line for those who want to know more.
+    fn detail(&self, line: &str);
 }
 
 /// One task under way. Dropping it without `finish` means that it failed.
@@ -34,6 +37,8 @@ impl Progress for Silent {
     }
 
     fn note(&self, _: &str) {}
+
+    fn detail(&self, _: &str) {}
 }
 
 impl Task for Silent {

@@ -3,7 +3,12 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use reqwest::StatusCode;
+
+use super::Source;
+use crate::cache;
 use crate::digest::Digest;
 
 /// What went wrong, with what was expected and what was found.
@@ -54,12 +59,83 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// How it differs.
-        mismatch: Box<Mismatch>,
+        mismatch: Mismatch,
     },
+
+    /// No origin delivered what is pinned.
+    #[error("{}", unfetched(.0))]
+    Unfetched(Vec<Unfetched>),
+
+    /// Something is missing and the network may not be used.
+    #[error("{}", missing(.0))]
+    Missing(Vec<Missing>),
+
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] cache::Error),
 
     /// A file cannot be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// A source that no origin delivered.
+#[derive(Debug)]
+pub struct Unfetched {
+    /// The source.
+    pub source: Arc<Source>,
+    /// Where it was sought, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One place where a source was sought in vain.
+#[derive(Debug)]
+pub struct Attempt {
+    /// An address, a path, or an origin as the manifest writes it.
+    pub place: String,
+    /// Why it came to nothing.
+    pub reason: Reason,
+}
+
+/// A source that is not here.
+#[derive(Debug)]
+pub struct Missing {
+    /// The source.
+    pub source: Arc<Source>,
+    /// Where it was looked for.
+    pub looked: Vec<Attempt>,
+}
+
+/// Why a place did not deliver.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// There is no such file.
+    #[error("no such file")]
+    Absent,
+    /// The server answers with an error status.
+    #[error("the server says {}", status(*.0))]
+    Status(u16),
+    /// No connection.
+    #[error("no connection: {0}")]
+    Unreachable(String),
+    /// No certificate that can be trusted, or no common protocol.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// A redirect that is not followed.
+    #[error("{0}")]
+    Redirect(String),
+    /// Nothing came for too long.
+    #[error("the server stopped answering")]
+    TimedOut,
+    /// The transfer broke, again and again.
+    #[error("the transfer broke: {0}")]
+    Interrupted(String),
+    /// It delivered something else.
+    #[error("{0}")]
+    Mismatch(#[from] Mismatch),
+    /// This machine has no such origin.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// How bytes differ from their pin.
@@ -77,9 +153,9 @@ pub enum Mismatch {
     #[error("expected {expected}, got {got}")]
     Digest {
         /// The pinned digest.
-        expected: Digest,
+        expected: Box<Digest>,
         /// The digest of the bytes.
-        got: Digest,
+        got: Box<Digest>,
     },
 }
 
@@ -124,6 +200,17 @@ impl Error {
                 "choose one of these, or add a `[[source]]` for {name} with its digest to sources.toml"
             )),
             Self::Mismatch { .. } => Some("get the file again from upstream".to_owned()),
+            Self::Unfetched(_) => Some(
+                "try again later, or put the files into a directory and name it with \
+                 `--source-dir`"
+                    .to_owned(),
+            ),
+            Self::Missing(_) => Some(
+                "run `cargo xtask fetch` once with a network, or put the files into a directory \
+                 and name it with `--source-dir`"
+                    .to_owned(),
+            ),
+            Self::Cache(error) => error.hint(),
             Self::Manifest(_)
             | Self::NotPinned { .. }
             | Self::MachineNotPinned { .. }
@@ -140,4 +227,32 @@ fn lines(items: &[impl fmt::Display]) -> String {
 fn listed(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
+}
+
+fn status(code: u16) -> String {
+    let known = StatusCode::from_u16(code).ok();
+    let words = known.and_then(|known| known.canonical_reason());
+    words.map_or_else(|| code.to_string(), |words| format!("{code} {words}"))
+}
+
+/// What could not be had, and under it each place with its reason.
+fn sought<'a>(items: impl Iterator<Item = (&'a Source, &'a [Attempt])>) -> String {
+    let mut text = String::new();
+    for (source, attempts) in items {
+        text += &format!("\n  {source}: {}, {}", source.file, source.size);
+        for Attempt { place, reason } in attempts {
+            text += &format!("\n    {place}: {reason}");
+        }
+    }
+    text
+}
+
+fn unfetched(all: &[Unfetched]) -> String {
+    let list = sought(all.iter().map(|one| (&*one.source, &*one.attempts)));
+    format!("no origin delivered what is pinned:{list}")
+}
+
+fn missing(all: &[Missing]) -> String {
+    let list = sought(all.iter().map(|one| (&*one.source, &*one.looked)));
+    format!("without a network these cannot be had:{list}")
 }

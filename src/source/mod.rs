@@ -1,8 +1,13 @@
 //! Sources: what is pinned, where it may be found, and the bytes once they are here.
 
+mod download;
 mod error;
+mod fetch;
+mod http;
+mod machine;
 mod manifest;
 mod origin;
+mod store;
 
 use std::fmt;
 use std::io::Read;
@@ -10,8 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fs_err::File;
+use reqwest::Url;
 
-pub use self::error::{Bytes, Error, Finding, Mismatch};
+pub use self::error::{Attempt, Bytes, Error, Finding, Mismatch, Missing, Reason, Unfetched};
+pub use self::fetch::{Options, fetch};
+pub use self::http::Patience;
+pub use self::machine::Machine;
 pub use self::manifest::Manifest;
 pub use self::origin::{Origin, ParseOriginError};
 use crate::digest::{Digest, HashingReader};
@@ -111,17 +120,55 @@ pub enum Signature {
 pub struct Fetched {
     source: Arc<Source>,
     path: PathBuf,
+    from: Option<Place>,
+}
+
+/// A place where bytes were found or sought, on this machine or elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An address.
+    Address(Url),
+    /// A file.
+    File(PathBuf),
+    /// What an interrupted run had left.
+    EarlierRun,
+}
+
+impl Place {
+    /// Where it is, in a word or two: the host or the directory.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::Address(url) => url.host_str().unwrap_or("").to_owned(),
+            Self::File(path) => path.parent().unwrap_or(path).display().to_string(),
+            Self::EarlierRun => "an earlier run".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    /// The address, without the password it may carry, or the path.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(url) => f.write_str(&http::shown(url)),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::EarlierRun => f.write_str("an earlier run"),
+        }
+    }
 }
 
 impl Fetched {
     /// Hashes the file at `path`; there is no other way to make a `Fetched`.
     pub fn check(source: Arc<Source>, path: PathBuf) -> Result<Self, Error> {
         match mismatch(&source, &path)? {
-            None => Ok(Self { source, path }),
+            None => Ok(Self {
+                source,
+                path,
+                from: None,
+            }),
             Some(mismatch) => Err(Error::Mismatch {
                 what: source.to_string(),
                 path,
-                mismatch: Box::new(mismatch),
+                mismatch,
             }),
         }
     }
@@ -134,6 +181,11 @@ impl Fetched {
     /// The file that holds the bytes.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The place that delivered the bytes in this run; none if they were here already.
+    pub fn from(&self) -> Option<&Place> {
+        self.from.as_ref()
     }
 }
 
@@ -152,7 +204,7 @@ fn mismatch(source: &Source, path: &Path) -> Result<Option<Mismatch>, Error> {
     while reader.read(&mut buffer)? > 0 {}
     let got = reader.finish();
     Ok((got != source.digest).then_some(Mismatch::Digest {
-        expected: source.digest,
-        got,
+        expected: Box::new(source.digest),
+        got: Box::new(got),
     }))
 }

@@ -1,8 +1,10 @@
 //! Options that several verbs share, each group to be flattened where it is needed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use relaysmith::cache::Cache;
+use relaysmith::source::{self, Manifest};
 
 /// How much is said, and for whom. Global: every verb takes these.
 #[derive(Debug, Clone, Default, Args)]
@@ -34,4 +36,32 @@ pub(crate) struct Sources {
     /// Tor's version, one of those pinned in sources.toml [default: the one marked there]
     #[arg(long, value_name = "VERSION")]
     pub(crate) tor_version: Option<String>,
+}
+
+impl Sources {
+    /// The manifest of this repository.
+    pub(crate) fn manifest(&self) -> anyhow::Result<Manifest> {
+        Ok(Manifest::load(&repository().join("sources.toml"))?)
+    }
+
+    /// The version of `name` that was asked for, if any was.
+    pub(crate) fn version(&self, name: &str) -> Option<&str> {
+        self.tor_version.as_deref().filter(|_| name == "tor")
+    }
+
+    /// What fetching needs to know.
+    pub(crate) fn options(&self) -> anyhow::Result<source::Options> {
+        let cache = Cache::open(self.cache_dir.as_deref())?;
+        Ok(source::Options {
+            source_dir: self.source_dir.clone(),
+            offline: self.offline,
+            ..source::Options::new(cache)
+        })
+    }
+}
+
+/// The root of this repository, where the pins, keys, patches and records are.
+pub(crate) fn repository() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
 }

@@ -103,13 +103,6 @@ impl Ui {
         self.screen.say(line);
     }
 
-    /// Says a line with `--verbose` only.
-    pub(crate) fn detail(&self, line: &str) {
-        if self.verbose {
-            self.screen.say(line);
-        }
-    }
-
     /// Says a line that even `--quiet` must show.
     pub(crate) fn warn(&self, line: &str) {
         let label = self.screen.painted("warning", YELLOW);
@@ -134,6 +127,7 @@ impl Ui {
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     // One line for each room's error.
     None.or_else(|| error.downcast_ref::<relaysmith::source::Error>()?.hint())
+        .or_else(|| error.downcast_ref::<relaysmith::cache::Error>()?.hint())
 }
 
 /// Bytes as people read them: `10.86 MB`, decimal.
@@ -193,6 +187,12 @@ impl Progress for Ui {
 
     fn note(&self, line: &str) {
         self.say(line);
+    }
+
+    fn detail(&self, line: &str) {
+        if self.verbose {
+            self.say(line);
+        }
     }
 }
 

@@ -69,15 +69,20 @@ impl Manifest {
         self.sources.iter().map(|pinned| &pinned.source)
     }
 
+    /// The names of all sources, each once.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.sources().map(|source| &*source.name).collect();
+        names.dedup();
+        names
+    }
+
     /// The source of that name for this machine, in `version` or in the default one.
     pub fn get(&self, name: &str, version: Option<&str>) -> Result<Arc<Source>, Error> {
         let named: Vec<&Pinned> = self.named(name).collect();
         if named.is_empty() {
-            let mut known: Vec<String> = self.sources().map(|s| s.name.clone()).collect();
-            known.dedup();
             return Err(Error::NotPinned {
                 name: name.to_owned(),
-                known,
+                known: self.names().into_iter().map(str::to_owned).collect(),
             });
         }
         let unmarked = named.iter().all(|pinned| !pinned.default);
