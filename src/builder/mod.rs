@@ -5,6 +5,7 @@
 //! `/toolchain`, `/tools`), the user, the host name, the environment. There is no
 //! network: a build that tries it fails.
 
+pub mod elf;
 mod error;
 pub mod jobs;
 pub mod namespaces;
