@@ -1,5 +1,4 @@
-# A relay: no directory authority, no manual, no tests. -UNDEBUG because the compiler
-# defines it with -O2 and tor refuses to be built without its assertions.
+# A relay: no directory authority, no manual, no tests.
 ./configure --build="$BUILD" --host="$TARGET" \
     --prefix=/usr/local --sysconfdir=/usr/local/etc --localstatedir=/var \
     --disable-asciidoc --disable-html-manual --disable-manpage --disable-unittests \
@@ -8,7 +7,7 @@
     --disable-systemd --enable-zstd \
     --with-libevent-dir=/deps/libevent --with-openssl-dir=/deps/openssl --with-zlib-dir=/deps/zlib \
     ZSTD_CFLAGS=-I/deps/zstd/include ZSTD_LIBS='-L/deps/zstd/lib -lzstd' \
-    CFLAGS="$CFLAGS -UNDEBUG" LDFLAGS='-s'
+    LDFLAGS=-s
 make src/app/tor
 mkdir -p /build/out/bin /build/out/share/tor /build/out/licences
 cp src/app/tor /build/out/bin/
