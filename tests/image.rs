@@ -349,3 +349,25 @@ fn listing(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     }
     files
 }
+
+#[test]
+fn a_layer_is_compressed_once_and_again_when_its_blob_is_not_right() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = directory.path().join("layout");
+    let image = assemble(&about(), &layout);
+    let blob = |at: usize| {
+        layout
+            .join("blobs/sha256")
+            .join(image.layers()[at].digest.hex())
+    };
+    let when = |at| fs_err::metadata(blob(at)).unwrap().modified().unwrap();
+    let (first, second) = (when(0), when(1));
+
+    assert_eq!(assemble(&about(), &layout), image);
+    assert_eq!((when(0), when(1)), (first, second));
+
+    fs_err::write(blob(0), "another layer").unwrap();
+    assert_eq!(assemble(&about(), &layout), image);
+    assert_eq!(image::open(&layout).unwrap().manifest(), image.manifest());
+    assert_eq!(when(1), second);
+}

@@ -65,14 +65,23 @@ exec {zig} cc -target {target} -mcpu=baseline -static -fPIE -pie "$@"
 "#
     );
     let plain = |what: &str| format!("#!/tools/sh\nexec {zig} {what} \"$@\"\n");
-    [("cc", cc), ("ar", plain("ar")), ("ranlib", plain("ranlib")), ("ld", plain("ld.lld"))]
+    [
+        ("cc", cc),
+        ("ar", plain("ar")),
+        ("ranlib", plain("ranlib")),
+        ("ld", plain("ld.lld")),
+    ]
 }
 
 /// The compiler's tree in an unpacked archive of either carrier: the wheel holds it under
 /// `ziglang`, upstream's tarball under a folder with its version.
 pub fn tree(unpacked: &Path) -> PathBuf {
     let in_wheel = unpacked.join("ziglang");
-    if in_wheel.is_dir() { in_wheel } else { unpacked.to_path_buf() }
+    if in_wheel.is_dir() {
+        in_wheel
+    } else {
+        unpacked.to_path_buf()
+    }
 }
 
 /// Writes the wrappers for `target` into `folder`.

@@ -45,6 +45,14 @@ pub struct LayerDigests {
 }
 
 impl Layer {
+    /// The digest of the tar archive, which names the content however it is compressed.
+    /// `epoch` as in [`Layer::write`].
+    pub fn diff_id(&self, epoch: u64) -> Result<Digest, Error> {
+        let mut out = HashingWriter::sha256(io::sink());
+        self.archive.write(epoch, &mut out)?;
+        Ok(out.finish())
+    }
+
     /// Writes the layer to `out`, in one pass and in constant memory. `epoch`, in seconds since
     /// 1970, is every entry's time; `task` advances by the bytes of the archive.
     pub fn write(
