@@ -20,6 +20,8 @@ pub mod target;
 
 pub mod source;
 
+pub mod trust;
+
 pub mod recipe;
 
 pub mod plan;

@@ -1,0 +1,24 @@
+//! Trust: who must have signed a source, and whether they did.
+//!
+//! `keys/` holds all that is needed: the signers' certificates, the policy
+//! (`trust.toml`) and upstream's signatures (`evidence/`). No key server, no keyring and
+//! no network has a say. The documents followed are RFC 9580 (OpenPGP) and, for what it
+//! leaves to policy, `trust.toml`'s own comments.
+
+mod armor;
+mod certificate;
+mod checksums;
+mod date;
+mod error;
+mod evidence;
+mod policy;
+mod policy_file;
+mod signature;
+mod verdict;
+mod verified;
+
+pub use error::Error;
+pub use policy::{TrustPolicy, Weakness};
+pub use signature::Status;
+pub use verdict::{Conclusion, Finding, Verdict, judge};
+pub use verified::{Verified, verify};

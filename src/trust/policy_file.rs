@@ -1,0 +1,396 @@
+//! `keys/trust.toml`: read strictly, with the line of whatever is wrong.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
+use std::path::{Component, Path};
+
+use sequoia_openpgp::Fingerprint;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::Error;
+use super::policy::{Allowance, Allowed, Rule, Weakness};
+use crate::source::Finding;
+
+/// What the file says, before any certificate is read.
+#[derive(Debug)]
+pub(super) struct PolicyFile {
+    pub(super) signers: Vec<Pin>,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// A signer and the certificate pinned for them.
+#[derive(Debug)]
+pub(super) struct Pin {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) certificate: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    version: Spanned<u64>,
+    #[serde(default, rename = "signer")]
+    signers: Vec<RawSigner>,
+    #[serde(default, rename = "source")]
+    sources: Vec<RawSource>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSigner {
+    id: Spanned<String>,
+    name: Spanned<String>,
+    fingerprint: Spanned<String>,
+    certificate: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSource {
+    name: Spanned<String>,
+    #[serde(default)]
+    signers: Vec<Spanned<String>>,
+    threshold: Option<Spanned<usize>>,
+    #[serde(rename = "hash-only")]
+    hash_only: Option<Spanned<String>>,
+    #[serde(default, rename = "allow")]
+    allowances: Vec<RawAllowance>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAllowance {
+    signer: Spanned<String>,
+    status: Spanned<String>,
+    algorithms: Option<Spanned<Vec<Spanned<String>>>>,
+    reason: Spanned<String>,
+}
+
+/// The version of the format that this code reads.
+const FORMAT: u64 = 1;
+
+/// Reads the policy, or says all that is wrong with it.
+pub(super) fn parse(path: &Path, text: &str) -> Result<PolicyFile, Error> {
+    let mut check = Check {
+        text,
+        path,
+        findings: Vec::new(),
+    };
+    let policy = match toml::from_str::<RawFile>(text) {
+        Ok(raw) => check.file(raw),
+        Err(error) => {
+            check.refuse(
+                error.span().unwrap_or(0..0),
+                error.message().replace('\n', ", "),
+                "mend the line; the head of the file says how it is written",
+            );
+            None
+        }
+    };
+    check.findings.sort_by_key(|finding| finding.line);
+    match policy {
+        Some(policy) if check.findings.is_empty() => Ok(policy),
+        _ => Err(Error::Policy(check.findings)),
+    }
+}
+
+struct Check<'a> {
+    text: &'a str,
+    path: &'a Path,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn refuse(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let index = before.matches('\n').count();
+        self.findings.push(Finding {
+            path: self.path.to_owned(),
+            line: index + 1,
+            text: self.text.lines().nth(index).unwrap_or_default().to_owned(),
+            message: message.into(),
+            help: help.into(),
+        });
+    }
+
+    /// What can be made of the file; it is used only if nothing is refused.
+    fn file(&mut self, raw: RawFile) -> Option<PolicyFile> {
+        if *raw.version.get_ref() != FORMAT {
+            self.refuse(
+                raw.version.span(),
+                format!("format version {} is not supported", raw.version.get_ref()),
+                "use a relaysmith that knows it, or write `version = 1`",
+            );
+            return None;
+        }
+        self.sorted(raw.signers.iter().map(|signer| &signer.id));
+        self.sorted(raw.sources.iter().map(|source| &source.name));
+        let mut fingerprints = HashSet::new();
+        let mut signers = Vec::new();
+        for signer in raw.signers {
+            let span = signer.fingerprint.span();
+            let Some(pin) = self.signer(signer) else {
+                continue;
+            };
+            if !fingerprints.insert(pin.fingerprint.clone()) {
+                self.refuse(
+                    span,
+                    "another signer has this fingerprint, too",
+                    "leave one of them out",
+                );
+            }
+            signers.push(pin);
+        }
+        let rules = raw.sources.into_iter();
+        let rules = rules.map(|source| self.rule(source, &signers)).collect();
+        Some(PolicyFile { signers, rules })
+    }
+
+    fn signer(&mut self, raw: RawSigner) -> Option<Pin> {
+        self.written("name", &raw.name);
+        let certificate = raw.certificate.get_ref();
+        if !is_file_name(certificate) {
+            self.refuse(
+                raw.certificate.span(),
+                format!("`{certificate}` is not the name of a file in keys/"),
+                "write the name alone, without a folder",
+            );
+        }
+        let text = raw.fingerprint.get_ref();
+        // Version 4 has 20 bytes, version 6 has 32; anything shorter can be imitated.
+        let whole = [40, 64].contains(&text.len())
+            && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'));
+        let fingerprint = Fingerprint::from_hex(text).ok().filter(|_| whole);
+        if fingerprint.is_none() {
+            self.refuse(
+                raw.fingerprint.span(),
+                format!("`{text}` is not a whole fingerprint"),
+                "write the primary key's 40 or 64 hexadecimal digits, in upper case",
+            );
+        }
+        Some(Pin {
+            id: raw.id.into_inner(),
+            name: raw.name.into_inner(),
+            fingerprint: fingerprint?,
+            certificate: raw.certificate.into_inner(),
+        })
+    }
+
+    fn rule(&mut self, raw: RawSource, pins: &[Pin]) -> Rule {
+        self.sorted(raw.signers.iter());
+        self.signers(&raw.signers, pins);
+        if let Some(reason) = &raw.hash_only {
+            self.written("hash-only", reason);
+        } else if raw.signers.is_empty() {
+            self.refuse(
+                raw.name.span(),
+                format!("nobody signs {}", raw.name.get_ref()),
+                "name its `signers`, or give the reason in `hash-only`",
+            );
+        }
+        let signers: Vec<String> = raw.signers.into_iter().map(Spanned::into_inner).collect();
+        let threshold = match &raw.threshold {
+            Some(threshold) => {
+                let needed = *threshold.get_ref();
+                if needed == 0 || needed > signers.len() {
+                    self.refuse(
+                        threshold.span(),
+                        format!("{needed} of {} signers cannot be needed", signers.len()),
+                        "write how many of the `signers` must have signed, at least 1",
+                    );
+                }
+                needed
+            }
+            None => {
+                if !signers.is_empty() {
+                    self.refuse(
+                        raw.name.span(),
+                        "`signers` without `threshold`",
+                        "write how many of them must have signed",
+                    );
+                }
+                0
+            }
+        };
+        let mut allowances: Vec<Allowance> = Vec::new();
+        for raw in raw.allowances {
+            let span = raw.signer.span();
+            let Some(allowance) = self.allowance(raw, &signers) else {
+                continue;
+            };
+            let stale = |allowance: &Allowance| allowance.what == Allowed::Stale;
+            let same = |other: &Allowance| {
+                other.signer == allowance.signer && stale(other) == stale(&allowance)
+            };
+            if allowances.iter().any(same) {
+                self.refuse(
+                    span,
+                    "the same status is allowed for this signer already",
+                    "leave one of them out",
+                );
+            }
+            allowances.push(allowance);
+        }
+        Rule {
+            source: raw.name.into_inner(),
+            signers,
+            threshold,
+            allowances,
+            hash_only: raw.hash_only.map(Spanned::into_inner),
+        }
+    }
+
+    /// Pinned, and each person once: the threshold would count two keys as two people.
+    fn signers(&mut self, signers: &[Spanned<String>], pins: &[Pin]) {
+        let mut people = HashSet::new();
+        for signer in signers {
+            match pins.iter().find(|pin| pin.id == *signer.get_ref()) {
+                None => self.refuse(
+                    signer.span(),
+                    format!("no signer `{}` is pinned", signer.get_ref()),
+                    "pin the signer in a `[[signer]]` of this file",
+                ),
+                Some(pin) if !people.insert(&pin.name) => self.refuse(
+                    signer.span(),
+                    format!("{} would count twice", pin.name),
+                    "name one certificate of each signer",
+                ),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn allowance(&mut self, raw: RawAllowance, signers: &[String]) -> Option<Allowance> {
+        let signer = raw.signer.get_ref();
+        if !signers.contains(signer) {
+            self.refuse(
+                raw.signer.span(),
+                format!("`{signer}` is not a signer of this source"),
+                "name one of its `signers`",
+            );
+        }
+        self.written("reason", &raw.reason);
+        let what = match (raw.status.get_ref().as_str(), raw.algorithms) {
+            ("stale", None) => Some(Allowed::Stale),
+            ("stale", Some(algorithms)) => {
+                self.refuse(
+                    algorithms.span(),
+                    "`algorithms` says nothing about `stale`",
+                    "leave it out, or allow `weak` on its own",
+                );
+                None
+            }
+            ("weak", Some(algorithms)) => self.algorithms(&algorithms).map(Allowed::Weak),
+            ("weak", None) => {
+                self.refuse(
+                    raw.status.span(),
+                    "`weak` without `algorithms`",
+                    format!("name those it needs, of {}", known()),
+                );
+                None
+            }
+            (other, _) => {
+                self.refuse(
+                    raw.status.span(),
+                    format!("status `{other}` cannot be allowed"),
+                    "only `stale` and `weak` can",
+                );
+                None
+            }
+        };
+        Some(Allowance {
+            signer: raw.signer.into_inner(),
+            what: what?,
+            reason: raw.reason.into_inner(),
+        })
+    }
+
+    fn algorithms(&mut self, raw: &Spanned<Vec<Spanned<String>>>) -> Option<BTreeSet<Weakness>> {
+        if raw.get_ref().is_empty() {
+            self.refuse(
+                raw.span(),
+                "no algorithm is named",
+                format!("name those it needs, of {}", known()),
+            );
+        }
+        self.sorted(raw.get_ref().iter());
+        let mut named = BTreeSet::new();
+        for name in raw.get_ref() {
+            let same = |weakness: &Weakness| weakness.name() == name.get_ref();
+            match Weakness::ALL.into_iter().find(same) {
+                Some(weakness) => {
+                    named.insert(weakness);
+                }
+                None => self.refuse(
+                    name.span(),
+                    format!("algorithm `{}` cannot be allowed", name.get_ref()),
+                    format!("only {} can", known()),
+                ),
+            }
+        }
+        Some(named).filter(|named| !named.is_empty())
+    }
+
+    /// Nobody can check a reason but a reader, who needs one to read.
+    fn written(&mut self, what: &str, text: &Spanned<String>) {
+        let value = text.get_ref();
+        if value.trim().is_empty() || value.contains(char::is_control) {
+            self.refuse(
+                text.span(),
+                format!("`{what}` says nothing"),
+                "write a line of text",
+            );
+        }
+    }
+
+    /// One order, so that a change shows as a change, and no name twice.
+    fn sorted<'a>(&mut self, names: impl Iterator<Item = &'a Spanned<String>>) {
+        let mut last: Option<&str> = None;
+        for name in names {
+            let text = name.get_ref().as_str();
+            let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            if text.is_empty() || !text.bytes().all(allowed) {
+                self.refuse(
+                    name.span(),
+                    format!("`{text}` is not a name"),
+                    "use lower-case letters, digits and `-`",
+                );
+            }
+            match last {
+                Some(last) if last == text => self.refuse(
+                    name.span(),
+                    format!("`{text}` is there twice"),
+                    "leave one of them out",
+                ),
+                Some(last) if last > text => self.refuse(
+                    name.span(),
+                    format!("`{text}` stands after `{last}`"),
+                    "sort them",
+                ),
+                _ => {}
+            }
+            last = Some(text);
+        }
+    }
+}
+
+fn known() -> String {
+    Weakness::ALL
+        .map(|weakness| format!("`{weakness}`"))
+        .join(", ")
+}
+
+/// Whether `name` is a file's name and no path.
+pub(super) fn is_file_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!(
+        (parts.next(), parts.next()),
+        (Some(Component::Normal(part)), None) if part == name
+    )
+}
+
+#[cfg(test)]
+mod tests;

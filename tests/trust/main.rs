@@ -1,0 +1,14 @@
+//! Trust, as a reader of the specification would try it: material made for each case, and
+//! the real certificates and signatures.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod files;
+mod material;
+mod real;
+mod signatures;
