@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::signature::Status;
 use super::verdict::Verdict;
 use crate::source::Finding;
 
@@ -136,10 +137,15 @@ pub enum Error {
         named: Vec<String>,
     },
     /// The policy says nothing about a source.
-    #[error("{policy}: no rule for source `{source_name}`")]
+    #[error(
+        "{policy}: no rule for source `{source_name}`; there are rules for {}",
+        known.join(", ")
+    )]
     NoRule {
         /// The source.
         source_name: String,
+        /// Those there are rules for.
+        known: Vec<String>,
         /// The policy file.
         policy: PathBuf,
     },
@@ -219,8 +225,8 @@ impl Error {
                 path.display()
             ),
             Self::TooLarge { .. } => {
-                "cut a certificate down with `gpg --export-options export-minimal --export \
-                 --armor FINGERPRINT`"
+                "if it is a certificate, cut it down with `gpg --export-options export-minimal \
+                 --export --armor FINGERPRINT`"
                     .to_owned()
             }
             Self::TruncatedArmor { .. } | Self::NoSignature { .. } | Self::Malformed { .. } => {
@@ -236,6 +242,7 @@ impl Error {
             Self::NoRule {
                 source_name,
                 policy,
+                ..
             } => format!(
                 "add to {}: `[[source]]`, `name = \"{source_name}\"` and `signers` with \
                  `threshold`, or `hash-only` with the reason",
@@ -251,10 +258,18 @@ impl Error {
                 "do not use the file; compare it and its signature with what upstream publishes"
                     .to_owned()
             }
-            Self::TooFew { .. } => {
-                "refresh the certificates in keys/, or allow the status for that signer in \
-                 keys/trust.toml with a reason"
-                    .to_owned()
+            Self::TooFew { verdict, .. } => {
+                let of = |status| verdict.signatures().iter().any(|f| f.status == status);
+                if of(Status::Stale) || of(Status::Weak) {
+                    "refresh the certificates in keys/, or allow the status for that signer \
+                     and source in keys/trust.toml, with a reason"
+                } else if of(Status::UnknownSigner) {
+                    "pin the signer in keys/trust.toml, once the fingerprint is checked by \
+                     another way than the one that brought the signature"
+                } else {
+                    return None;
+                }
+                .to_owned()
             }
             _ => return None,
         })

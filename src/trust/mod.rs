@@ -13,12 +13,14 @@ mod error;
 mod evidence;
 mod policy;
 mod policy_file;
+mod report;
 mod signature;
 mod verdict;
 mod verified;
 
 pub use error::Error;
 pub use policy::{TrustPolicy, Weakness};
+pub use report::Report;
 pub use signature::Status;
 pub use verdict::{Conclusion, Finding, Verdict, judge};
 pub use verified::{Verified, verify};

@@ -142,6 +142,7 @@ impl TrustPolicy {
         let rule = self.rules.iter().find(|rule| rule.source == source);
         rule.ok_or_else(|| Error::NoRule {
             source_name: source.to_owned(),
+            known: self.sources().map(str::to_owned).collect(),
             policy: self.file(),
         })
     }

@@ -101,6 +101,22 @@ impl Verdict {
         )
     }
 
+    /// This verdict on `what`, if it is not a refusal.
+    pub fn require(self, what: &dyn fmt::Display) -> Result<Self, Error> {
+        let what = what.to_string();
+        match self.conclusion {
+            Conclusion::Signed { .. } | Conclusion::HashOnly { .. } => Ok(self),
+            Conclusion::Broken { .. } => Err(Error::Broken {
+                what,
+                verdict: self,
+            }),
+            Conclusion::TooFew { .. } => Err(Error::TooFew {
+                what,
+                verdict: self,
+            }),
+        }
+    }
+
     /// No signature, for this reason.
     pub(super) fn hash_only(why: &str) -> Self {
         Self {

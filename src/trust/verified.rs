@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::policy::TrustPolicy;
-use super::verdict::{Beside, Conclusion, Verdict, conclude};
+use super::verdict::{Beside, Verdict, conclude};
 use super::{Error, checksums, evidence};
 use crate::source::{Fetched, Signature, Source};
 
@@ -36,15 +36,8 @@ impl Verified {
 /// Puts the policy to a source whose bytes match their pin, with the evidence that the
 /// manifest names for it.
 pub fn verify(policy: &TrustPolicy, fetched: Fetched) -> Result<Verified, Error> {
-    let verdict = examine(policy, &fetched)?;
-    let what = fetched.source().to_string();
-    match verdict.conclusion() {
-        Conclusion::Signed { .. } | Conclusion::HashOnly { .. } => {
-            Ok(Verified { fetched, verdict })
-        }
-        Conclusion::Broken { .. } => Err(Error::Broken { what, verdict }),
-        Conclusion::TooFew { .. } => Err(Error::TooFew { what, verdict }),
-    }
+    let verdict = examine(policy, &fetched)?.require(fetched.source())?;
+    Ok(Verified { fetched, verdict })
 }
 
 fn examine(policy: &TrustPolicy, fetched: &Fetched) -> Result<Verdict, Error> {

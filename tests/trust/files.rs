@@ -327,7 +327,7 @@ fn rules() {
     ];
     assert_snapshot!(rows(&seen), @r"
     no rule
-      REFUSED keys/trust.toml: no rule for source `thing`
+      REFUSED keys/trust.toml: no rule for source `thing`; there are rules for 
     signature needed, given
       signed by 1 of 1; A: good
     signature needed, none

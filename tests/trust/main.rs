@@ -11,4 +11,5 @@
 mod files;
 mod material;
 mod real;
+mod report;
 mod signatures;

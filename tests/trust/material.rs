@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use relaysmith::digest::Digest;
 use relaysmith::source::{Fetched, Signature as Evidence, Size, Source};
-use relaysmith::trust::{Error, TrustPolicy, Verdict, verify};
+use relaysmith::trust::{Error, TrustPolicy, Verdict, Verified, verify};
 use sequoia_openpgp::armor::Kind;
 use sequoia_openpgp::cert::{CertRevocationBuilder, SubkeyRevocationBuilder};
 use sequoia_openpgp::crypto::KeyPair;
@@ -316,11 +316,16 @@ impl Keys {
 
     /// Verifies the source `thing` by some evidence.
     pub(crate) fn verify_by(&self, evidence: Evidence) -> String {
+        let result = self.result(evidence);
+        self.shown(result.as_ref().map(Verified::verdict))
+    }
+
+    /// What `verify` says of the source `thing`.
+    pub(crate) fn result(&self, evidence: Evidence) -> Result<Verified, Error> {
         let path = self.dir.path().join("thing-1.tar.gz");
         fs_err::write(&path, FILE).unwrap();
         let fetched = Fetched::check(Arc::new(thing(evidence)), path).unwrap();
-        let result = self.policy().and_then(|policy| verify(&policy, fetched));
-        self.shown(result.as_ref().map(|verified| verified.verdict()))
+        verify(&self.policy()?, fetched)
     }
 
     /// A verdict or an error as a person reads it.

@@ -27,7 +27,7 @@ pub(crate) struct Args {
 /// Fetches, and prints what is where.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let manifest = args.sources.manifest()?;
-    let wanted = wanted(&manifest, args)?;
+    let wanted = wanted(&manifest, &args.sources, &args.names)?;
     let fetched = fetch(&wanted, &args.sources.options()?, ui)?;
     if ui.wants_json() {
         ui.json(&fetched.iter().map(described).collect::<Vec<_>>())?;
@@ -40,8 +40,13 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn wanted(manifest: &Manifest, args: &Args) -> Result<Vec<Arc<Source>>> {
-    let names: Vec<&str> = args.names.iter().map(String::as_str).collect();
+/// The sources that are meant by `names`, in the versions asked for.
+pub(crate) fn wanted(
+    manifest: &Manifest,
+    options: &Sources,
+    names: &[String],
+) -> Result<Vec<Arc<Source>>> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let names = match &names[..] {
         [] => RELAY.to_vec(),
         ["all"] => manifest.names(),
@@ -49,7 +54,7 @@ fn wanted(manifest: &Manifest, args: &Args) -> Result<Vec<Arc<Source>>> {
     };
     let pinned = |name: &str| match name.split_once('@') {
         Some((name, version)) => manifest.get(name, Some(version)),
-        None => manifest.get(name, args.sources.version(name)),
+        None => manifest.get(name, options.version(name)),
     };
     Ok(names.into_iter().map(pinned).collect::<Result<_, _>>()?)
 }

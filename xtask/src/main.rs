@@ -7,6 +7,7 @@ mod fetch;
 mod options;
 #[allow(dead_code, reason = "the verbs to come use the rest")]
 mod ui;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,8 @@ struct Cli {
 enum Verb {
     /// Download the pinned sources into the cache
     Fetch(fetch::Args),
+    /// Check who signed the sources, or any one file
+    Verify(verify::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let ui = Ui::new(&cli.output);
     let result = match &cli.verb {
         Verb::Fetch(args) => fetch::run(args, &ui),
+        Verb::Verify(args) => verify::run(args, &ui),
     };
     result.unwrap_or_else(|error| {
         ui.error(&error);

@@ -128,6 +128,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     // One line for each room's error.
     None.or_else(|| error.downcast_ref::<relaysmith::source::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::cache::Error>()?.hint())
+        .or_else(|| error.downcast_ref::<relaysmith::trust::Error>()?.hint())
 }
 
 /// Bytes as people read them: `10.86 MB`, decimal.
