@@ -29,3 +29,5 @@ pub mod plan;
 pub mod builder;
 
 pub mod image;
+
+pub mod record;
