@@ -189,7 +189,7 @@ impl Session<'_> {
             self.task.advance(count as u64);
             received += count as u64;
             if since.elapsed() >= window {
-                if received < SLOWEST * window.as_secs() {
+                if u128::from(received) * 1000 < u128::from(SLOWEST) * window.as_millis() {
                     let reason = Reason::Interrupted("the server is too slow".to_owned());
                     return Err(Setback::transient(reason).into());
                 }

@@ -40,7 +40,8 @@ impl Machine {
     pub(super) fn mirrors(&self) -> Result<&[Url], String> {
         let found = self.mirrors.get_or_init(|| {
             let command = "apt-get indextargets --format $(REPO_URI)";
-            let printed = print(command.split(' '))?;
+            let printed = print(command.split(' '))
+                .map_err(|error| format!("apt's mirrors are not known: {error}"))?;
             match repositories(&printed) {
                 none if none.is_empty() => Err("apt is configured with no mirror".to_owned()),
                 mirrors => Ok(mirrors),
@@ -61,7 +62,9 @@ impl Machine {
             };
             let text = match set.filter(|text| !text.is_empty()) {
                 Some(text) => text,
-                None => configured().or_else(|_| default())?,
+                None => configured().or_else(|_| default()).map_err(|error| {
+                    format!("pip's index is not known, install pip or set PIP_INDEX_URL: {error}")
+                })?,
             };
             directory(&text).ok_or_else(|| "pip's index is not an http address".to_owned())
         });

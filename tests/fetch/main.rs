@@ -328,6 +328,23 @@ fn goes_on_after_silence() {
 }
 
 #[test]
+fn a_trickle_is_not_waited_for() {
+    let server = Server::http(|_, wire| {
+        head(wire, "200 OK", &[("content-length", "1200000")]);
+        while wire.write_all(&[7]).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let mut bench = Bench::new(&[&server.url]);
+    bench.options.patience.read = Duration::from_millis(100);
+    let error = bench.fetch(&source(&body())).unwrap_err().to_string();
+    assert!(
+        error.contains("pool/a: the transfer broke: the server is too slow"),
+        "{error}"
+    );
+}
+
+#[test]
 fn as_long_as_there_is_progress_it_goes_on() {
     // Twelve interruptions, and three attempts are allowed.
     let requests = delivers(|request, wire| {
@@ -529,6 +546,7 @@ fn what_an_earlier_run_left() {
         assert_eq!(fs::read(fetched.path()).unwrap(), body());
         let asked: Vec<_> = server.requests().iter().map(Request::range).collect();
         assert_eq!(asked, ranges);
+        assert!(server.paths().iter().all(|path| path == "/pool/a"));
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod fetch;
 mod options;
-#[allow(dead_code, reason = "the verbs to come use the rest")]
 mod ui;
 mod verify;
 

@@ -104,6 +104,7 @@ impl Ui {
     }
 
     /// Says a line that even `--quiet` must show.
+    #[allow(dead_code, reason = "for the verbs to come")]
     pub(crate) fn warn(&self, line: &str) {
         let label = self.screen.painted("warning", YELLOW);
         self.screen.line(&format!("{label}: {line}"));
