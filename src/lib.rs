@@ -31,3 +31,5 @@ pub mod builder;
 pub mod image;
 
 pub mod record;
+
+pub mod relay;

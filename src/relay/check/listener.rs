@@ -1,0 +1,180 @@
+//! Port options: `[address:]port flags`.
+
+use std::net::IpAddr;
+
+/// What a port option says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listener {
+    /// Where it listens.
+    pub(super) at: At,
+    flags: Vec<String>,
+}
+
+/// Where something listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum At {
+    /// Nowhere: port 0.
+    Nowhere,
+    /// A Unix socket.
+    Unix,
+    /// A port; without an address it is the option's default, without a number tor chooses.
+    Port(Option<Host>, Option<u16>),
+}
+
+/// An address as it is written there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Host {
+    /// A number.
+    Ip(IpAddr),
+    /// A name.
+    Name(String),
+}
+
+impl Listener {
+    /// Reads a value; absent where tor refuses it.
+    pub(super) fn read(value: &str) -> Option<Self> {
+        if let Some(path) = value.strip_prefix("unix:") {
+            let mut words = path.split_whitespace();
+            let path = words.next()?;
+            return Some(Self {
+                at: if path == "0" { At::Nowhere } else { At::Unix },
+                flags: words.map(str::to_owned).collect(),
+            });
+        }
+        let mut words = value.split_whitespace();
+        let address = words.next()?;
+        Some(Self {
+            at: at(address)?,
+            flags: words.map(str::to_owned).collect(),
+        })
+    }
+
+    /// Whether it has that flag.
+    pub(super) fn has(&self, flag: &str) -> bool {
+        self.flags.iter().any(|own| own.eq_ignore_ascii_case(flag))
+    }
+
+    /// Whether it listens at all.
+    pub(super) fn listens(&self) -> bool {
+        self.at != At::Nowhere && !self.has("NoListen")
+    }
+
+    /// Whether others are told of it.
+    pub(super) fn advertises(&self) -> bool {
+        self.at != At::Nowhere && !self.has("NoAdvertise")
+    }
+
+    /// Whether it has to do with IPv4: by default all do.
+    pub(super) fn is_v4(&self) -> bool {
+        match &self.at {
+            At::Port(Some(Host::Ip(ip)), _) => ip.is_ipv4(),
+            _ => !self.has("IPv6Only"),
+        }
+    }
+
+    /// Whether others than the machine itself may reach it, if the default may not.
+    pub(super) fn is_open(&self) -> bool {
+        match &self.at {
+            At::Port(Some(Host::Ip(ip)), _) => !ip.is_loopback(),
+            At::Port(Some(Host::Name(name)), _) => name != "localhost",
+            _ => false,
+        }
+    }
+
+    /// The address it binds to, where that is one that a container does not have.
+    pub(super) fn foreign_address(&self) -> Option<IpAddr> {
+        match &self.at {
+            At::Port(Some(Host::Ip(ip)), _) if self.listens() => {
+                Some(*ip).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn at(text: &str) -> Option<At> {
+    if let Some(port) = port(text) {
+        return Some(match port {
+            Some(0) => At::Nowhere,
+            port => At::Port(None, port),
+        });
+    }
+    let (host, number) = text.rsplit_once(':')?;
+    let host = match host.strip_prefix('[') {
+        Some(rest) => Host::Ip(IpAddr::V6(rest.strip_suffix(']')?.parse().ok()?)),
+        None if host.is_empty() || host.contains(':') => return None,
+        None => host.parse().map_or(Host::Name(host.to_owned()), Host::Ip),
+    };
+    match port(number)? {
+        // An address and no port.
+        Some(0) => None,
+        port => Some(At::Port(Some(host), port)),
+    }
+}
+
+/// A port's number, or nothing inside for `auto`.
+fn port(text: &str) -> Option<Option<u16>> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Some(None);
+    }
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners() {
+        let ip = |text: &str| Some(Host::Ip(text.parse().unwrap()));
+        let table = [
+            ("9001", At::Port(None, Some(9001))),
+            ("0", At::Nowhere),
+            ("auto", At::Port(None, None)),
+            ("127.0.0.1:9001", At::Port(ip("127.0.0.1"), Some(9001))),
+            ("127.0.0.1:auto", At::Port(ip("127.0.0.1"), None)),
+            (
+                "[2001:db8::1]:9001 NoListen",
+                At::Port(ip("2001:db8::1"), Some(9001)),
+            ),
+            (
+                "localhost:9051",
+                At::Port(Some(Host::Name("localhost".into())), Some(9051)),
+            ),
+            ("unix:/run/tor/control GroupWritable", At::Unix),
+        ];
+        for (value, expected) in table {
+            assert_eq!(Listener::read(value).unwrap().at, expected, "{value}");
+        }
+        for bad in [
+            "",
+            "x",
+            "70000",
+            "127.0.0.1",
+            "127.0.0.1:",
+            "127.0.0.1:0",
+            ":9001",
+            "::1:9001",
+            "[::1",
+            "[::1]",
+            "[1.2.3.4]:1",
+            "+1",
+        ] {
+            assert_eq!(Listener::read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn who_reaches_them() {
+        let read = |value| Listener::read(value).unwrap();
+        for open in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1"] {
+            assert!(read(open).is_open(), "{open}");
+        }
+        for closed in ["1", "127.0.0.1:1", "[::1]:1", "localhost:1", "unix:/a", "0"] {
+            assert!(!read(closed).is_open(), "{closed}");
+        }
+        assert!(!read("[::]:1").is_v4() && !read("1 IPv6Only").is_v4() && read("1").is_v4());
+        assert!(!read("1 nolisten").listens() && !read("1 NoAdvertise").advertises());
+    }
+}

@@ -1,0 +1,77 @@
+//! The check of a torrc: any torrc, whoever wrote it.
+//!
+//! It takes text and returns findings, all of them; only what the text includes is read
+//! besides. What tor itself says of the file comes on top, where tor is there to be asked.
+
+mod bandwidth;
+mod bridge;
+mod config;
+mod container;
+mod exit;
+mod finding;
+mod glob;
+mod identity;
+mod include;
+mod listener;
+mod options;
+mod parse;
+mod ports;
+mod table;
+mod value;
+
+pub use finding::{Finding, Place, Severity};
+pub use include::{Disk, Files, What};
+pub use parse::{Change, Line, SyntaxError, parse};
+
+use super::Role;
+use config::Config;
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The role that was meant, or else the one the torrc comes to.
+    pub role: Role,
+    /// What was found, in the order of the lines.
+    pub findings: Vec<Finding>,
+}
+
+impl Checked {
+    /// Whether nothing is wrong; notes are not.
+    pub fn passes(&self) -> bool {
+        let notes = |finding: &Finding| finding.severity == Severity::Note;
+        self.findings.iter().all(notes)
+    }
+}
+
+/// Checks `text`, which `name` stands for in findings, for a relay that is meant to be
+/// `role`; if that is not known, for what the torrc makes of it.
+pub fn check(name: &str, text: &[u8], role: Option<Role>, files: &dyn Files) -> Checked {
+    let (lines, findings) = include::expand(name, text, files);
+    let mut config = Config::new(name, lines, findings);
+    let role = role.unwrap_or_else(|| actual_role(&config));
+    identity::check(&mut config, role);
+    ports::check(&mut config, role);
+    bandwidth::check(&mut config, role);
+    exit::check(&mut config, role);
+    bridge::check(&mut config, role);
+    container::check(&mut config);
+    let mut findings = config.into_findings();
+    // By line; what is about the file as a whole comes last.
+    findings.sort_by_key(|finding| finding.line.unwrap_or(usize::MAX));
+    findings.sort_by_key(|finding| finding.file != name);
+    Checked { role, findings }
+}
+
+/// What the torrc makes of the relay.
+fn actual_role(config: &Config) -> Role {
+    if config.on("BridgeRelay").is_some() {
+        Role::Bridge
+    } else if exit::exits(config) {
+        Role::Exit
+    } else {
+        Role::Middle
+    }
+}
+
+#[cfg(test)]
+mod tests;
