@@ -22,6 +22,8 @@ pub mod source;
 
 pub mod trust;
 
+pub mod unpack;
+
 pub mod recipe;
 
 pub mod plan;
