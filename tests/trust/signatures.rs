@@ -216,6 +216,9 @@ fn expiry() {
         ("subkey, signed after", at(&subkey, year(2020))),
         ("allowed", allowed(&primary, STALE)),
         ("another status allowed", allowed(&primary, BOTH)),
+        ("allowed for another signer", Keys::pin(&[&later, &primary], 1)
+            .allow(STALE)
+            .verify(&armored(&[primary.sign(year(2020))]))),
     ]), @r"
     not yet
       signed by 1 of 1; A: good
@@ -233,6 +236,8 @@ fn expiry() {
       signed by 1 of 1; A: stale: our copy says the key expired on 2018-01-01 (allowed: we know)
     another status allowed
       REFUSED thing 1: signed by 0 of 1 needed; A: stale: our copy says the key expired on 2018-01-01 (not allowed)
+    allowed for another signer
+      REFUSED thing 1: signed by 0 of 1 needed; B: stale: our copy says the key expired on 2018-01-01 (not allowed)
     ");
 }
 
