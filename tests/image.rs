@@ -244,6 +244,17 @@ fn an_image_reads_back_from_its_layout() {
     assert_eq!(again.manifest(), image.manifest());
     assert_eq!(again.layers(), image.layers());
 
+    // The index as skopeo 1.9 writes it.
+    let index = format!(
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{}","size":564}}]}}"#,
+        image.manifest()
+    );
+    fs::write(exported.layout.join("index.json"), index).unwrap();
+    assert_eq!(
+        image::open(&exported.layout).unwrap().config(),
+        image.config()
+    );
+
     let blob = layout
         .join("blobs/sha256")
         .join(image.layers()[0].digest.hex());

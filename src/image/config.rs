@@ -24,17 +24,17 @@ pub struct Healthcheck {
     pub retries: u32,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct ImageConfig {
     created: String,
     architecture: String,
     os: String,
     config: Config,
-    pub(super) rootfs: RootFs,
-    pub(super) history: Vec<History>,
+    rootfs: RootFs,
+    history: Vec<History>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Config {
     user: String,
@@ -45,27 +45,65 @@ struct Config {
     working_dir: String,
     labels: BTreeMap<String, String>,
     stop_signal: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     healthcheck: Option<Healthcheck>,
 }
 
 /// `{}`, the value of what is a set in truth.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct Nothing {}
 
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RootFs {
-    r#type: String,
-    pub(super) diff_ids: Vec<Digest>,
+#[derive(Debug, Serialize)]
+struct RootFs {
+    r#type: &'static str,
+    diff_ids: Vec<Digest>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct History {
+#[derive(Debug, Serialize)]
+struct History {
     created: String,
     created_by: String,
     /// The name of the layer: the one place for it that survives a push to a registry.
+    comment: String,
+}
+
+/// What is read back of a config, which another program may have written.
+#[derive(Debug, Deserialize)]
+pub(super) struct Layers {
+    rootfs: DiffIds,
     #[serde(default)]
-    pub(super) comment: String,
+    history: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+struct DiffIds {
+    diff_ids: Vec<Digest>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Step {
+    #[serde(default)]
+    comment: String,
+    #[serde(default)]
+    empty_layer: bool,
+}
+
+impl Layers {
+    /// The name and the `diff_id` of each layer; `layer 1` where none is given.
+    pub(super) fn each(self) -> impl Iterator<Item = (String, Digest)> {
+        let mut steps = self.history.into_iter().filter(|step| !step.empty_layer);
+        self.rootfs
+            .diff_ids
+            .into_iter()
+            .zip(1..)
+            .map(move |(diff_id, number)| {
+                let name = steps.next().map(|step| step.comment).unwrap_or_default();
+                match name.is_empty() {
+                    true => (format!("layer {number}"), diff_id),
+                    false => (name, diff_id),
+                }
+            })
+    }
 }
 
 impl ImageConfig {
@@ -117,7 +155,7 @@ impl ImageConfig {
                 healthcheck: about.healthcheck.clone(),
             },
             rootfs: RootFs {
-                r#type: "layers".to_owned(),
+                r#type: "layers",
                 diff_ids: written.iter().map(|layer| layer.diff_id).collect(),
             },
             history: history.collect(),
@@ -161,6 +199,30 @@ mod tests {
             (8_589_934_591, "2242-03-16T12:56:31Z"),
         ] {
             assert_eq!(rfc3339(epoch), text);
+        }
+    }
+
+    #[test]
+    fn layers_have_names_whoever_wrote_the_config() {
+        let digest = Digest::sha256(b"");
+        for (history, names) in [
+            ("", ["layer 1", "layer 2"]),
+            (r#", "history": []"#, ["layer 1", "layer 2"]),
+            (
+                r#", "history": [{"comment": "geoip"}, {"created_by": "ENV", "empty_layer": true}, {"comment": "tor"}]"#,
+                ["geoip", "tor"],
+            ),
+            (
+                r#", "history": [{"created_by": "COPY"}, {"comment": "tor"}]"#,
+                ["layer 1", "tor"],
+            ),
+        ] {
+            let text = format!(
+                r#"{{"os": "linux", "rootfs": {{"type": "layers", "diff_ids": ["{digest}", "{digest}"]}}{history}}}"#
+            );
+            let layers: Layers = serde_json::from_str(&text).unwrap();
+            let found: Vec<_> = layers.each().map(|(name, _)| name).collect();
+            assert_eq!(found, names);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::config::ImageConfig;
+use super::config::{self, ImageConfig};
 use super::oci::{self, Descriptor, Index, Manifest, blob_path};
 use super::{ASSEMBLER, About, Error, Layer, LayerDigests};
 use crate::digest::{Digest, HashingReader};
@@ -111,26 +111,21 @@ pub fn open(layout: &Path) -> Result<Image, Error> {
         });
     };
     let document: Manifest = document(layout, manifest)?;
-    let config: ImageConfig = self::document(layout, &document.config)?;
-
-    let problem = |problem: String| Error::Layout {
-        path: layout.join(blob_path(&document.config.digest)),
-        problem,
-    };
+    let config: config::Layers = self::document(layout, &document.config)?;
+    let described: Vec<_> = config.each().collect();
     let count = document.layers.len();
-    if config.rootfs.diff_ids.len() != count || config.history.len() != count {
-        return Err(problem(format!("it does not describe {count} layers")));
+    if described.len() != count {
+        return Err(Error::Layout {
+            path: layout.join(blob_path(&document.config.digest)),
+            problem: format!("it describes {} layers, not {count}", described.len()),
+        });
     }
     let mut layers = Vec::new();
-    for (layer, (diff_id, history)) in document
-        .layers
-        .iter()
-        .zip(config.rootfs.diff_ids.iter().zip(config.history))
-    {
+    for (layer, (name, diff_id)) in document.layers.iter().zip(described) {
         check_blob(layout, layer)?;
         layers.push(LayerDigests {
-            name: history.comment,
-            diff_id: *diff_id,
+            name,
+            diff_id,
             digest: layer.digest,
             size: layer.size,
         });

@@ -51,6 +51,8 @@ struct Platform {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Manifest {
     schema_version: u32,
+    /// Some programs leave it out.
+    #[serde(default)]
     media_type: String,
     pub(super) config: Descriptor,
     pub(super) layers: Vec<Descriptor>,
@@ -71,6 +73,8 @@ impl Manifest {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Index {
     schema_version: u32,
+    /// Some programs leave it out.
+    #[serde(default)]
     media_type: String,
     pub(super) manifests: Vec<Descriptor>,
 }
