@@ -4,7 +4,7 @@
 set -euo pipefail
 
 if ! command -v cargo >/dev/null; then
-    echo "error: there is no cargo; install Rust 1.88 or newer, see https://rustup.rs" >&2
+    echo "error: there is no cargo; install Rust 1.89 or newer, see https://rustup.rs" >&2
     exit 1
 fi
 

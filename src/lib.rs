@@ -30,8 +30,14 @@ pub mod plan;
 
 pub mod builder;
 
+pub mod store;
+
+pub mod build;
+
 pub mod image;
 
 pub mod record;
 
 pub mod relay;
+
+pub mod flow;

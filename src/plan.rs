@@ -86,6 +86,10 @@ impl Step {
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
+    /// The pin of tor.
+    pub tor: Arc<Source>,
+    /// The pin of the compiler.
+    pub zig: Arc<Source>,
     /// What the outputs run on.
     pub target: Target,
     /// `SOURCE_DATE_EPOCH`: when tor was released, in seconds since 1970.
@@ -130,13 +134,14 @@ impl Plan {
         let epoch = tor.released.ok_or_else(|| Error::NoEpoch {
             version: tor.version.clone(),
         })?;
+        let zig = pinned("zig")?;
         let mut plan = Self {
             steps: Vec::new(),
+            tor,
+            zig: Arc::clone(&zig),
             target,
             epoch,
         };
-
-        let zig = pinned("zig")?;
         let mut covers = Covers::new("toolchain", target, epoch);
         covers.source(&zig);
         for (name, text) in toolchain::wrappers(target) {
@@ -173,6 +178,13 @@ impl Plan {
     /// Where the step `name` stands.
     pub fn place(&self, name: &str) -> Option<usize> {
         self.steps.iter().position(|step| step.name == name)
+    }
+
+    /// The steps that build components.
+    pub fn components(&self) -> impl Iterator<Item = &Step> {
+        self.steps
+            .iter()
+            .filter(|step| matches!(step.work, Work::Component(..)))
     }
 
     /// Every source that a step unpacks.

@@ -43,6 +43,16 @@ impl Namespaces {
         Self { root, scratch }
     }
 
+    /// An engine over the host's own userland; `folder` receives what it needs on disk.
+    ///
+    /// # Errors
+    /// When the host lacks tools, or `folder` cannot be written.
+    pub fn over_host(folder: &Path) -> Result<Self, Error> {
+        let mount_points = folder.join("mount-points");
+        fs::create_dir(&mount_points)?;
+        Ok(Self::new(super::root::host(folder)?, mount_points))
+    }
+
     /// Tries out an empty sandbox, so that a host which forbids it is found before anything
     /// is downloaded.
     ///

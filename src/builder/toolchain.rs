@@ -30,9 +30,11 @@ const UNUSED: &[&str] = &[
     "lib/libunwind",
 ];
 
-/// Whether a path of the compiler's archive, below its top folder, is unpacked.
+/// Whether a path of the compiler's archive is unpacked. The first part of it is the top
+/// folder, whatever its name.
 pub fn wanted(path: &Path) -> bool {
-    !UNUSED.iter().any(|unused| path.starts_with(unused))
+    let below: PathBuf = path.components().skip(1).collect();
+    !UNUSED.iter().any(|unused| below.starts_with(unused))
 }
 
 /// The compilers and binary tools, as scripts: (name, text).

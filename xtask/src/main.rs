@@ -3,8 +3,10 @@
 //! Exit codes: 0 the work is done, 1 it failed, 2 the command line is wrong. A verb
 //! that has more to say documents its own codes in its help.
 
+mod build_image;
 mod fetch;
 mod options;
+mod plan;
 mod ui;
 mod verify;
 
@@ -27,8 +29,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Build the image from verified source
+    BuildImage(build_image::Args),
     /// Download the pinned sources into the cache
     Fetch(fetch::Args),
+    /// Show the steps of a build, and which are done
+    Plan(plan::Args),
     /// Check who signed the sources, or any one file
     Verify(verify::Args),
 }
@@ -37,7 +43,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui::new(&cli.output);
     let result = match &cli.verb {
+        Verb::BuildImage(args) => build_image::run(args, &ui),
         Verb::Fetch(args) => fetch::run(args, &ui),
+        Verb::Plan(args) => plan::run(args, &ui),
         Verb::Verify(args) => verify::run(args, &ui),
     };
     result.unwrap_or_else(|error| {

@@ -130,6 +130,9 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     None.or_else(|| error.downcast_ref::<relaysmith::source::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::cache::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::trust::Error>()?.hint())
+        .or_else(|| error.downcast_ref::<relaysmith::flow::Error>()?.hint())
+        .or_else(|| error.downcast_ref::<relaysmith::image::Error>()?.hint())
+        .or_else(|| error.downcast_ref::<relaysmith::record::Error>()?.hint())
 }
 
 /// Bytes as people read them: `10.86 MB`, decimal.

@@ -1,0 +1,258 @@
+//! The whole way, from pins to record.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::build::{self, Builder};
+use crate::builder::namespaces::Namespaces;
+use crate::builder::{self, root};
+use crate::cache;
+use crate::image::{self, About, Component, Image, Parts, Variant};
+use crate::plan::{self, Plan, Step};
+use crate::progress::Progress;
+use crate::record::{self, Record};
+use crate::source::{self, Manifest, Source};
+use crate::store::{Built, Store};
+use crate::target::Target;
+use crate::trust::{self, TrustPolicy, Verified};
+
+/// What is to be built.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The folder of the project: its manifest, keys and patches.
+    pub project: &'a Path,
+    /// tor's version, one of those pinned; the manifest's default otherwise.
+    pub tor_version: Option<&'a str>,
+    /// What the image runs on.
+    pub target: Target,
+    /// What is in it.
+    pub variant: Variant,
+    /// The user that tor runs as.
+    pub uid: u32,
+    /// How many processes may run at once.
+    pub jobs: usize,
+}
+
+/// What was built, and from what.
+#[derive(Debug)]
+pub struct Made {
+    /// The sources, each with its verdict, by component.
+    pub sources: BTreeMap<String, Verified>,
+    /// The image.
+    pub image: Image,
+    /// What the image says of itself.
+    pub about: About,
+    /// All digests.
+    pub record: Record,
+}
+
+/// The way ended early.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum Error {
+    /// The cache folder cannot be used.
+    Cache(#[from] cache::Error),
+    /// The manifest is wrong, or a source cannot be had.
+    Source(#[from] source::Error),
+    /// A source does not pass the trust policy.
+    Trust(#[from] trust::Error),
+    /// There is no plan.
+    Plan(#[from] plan::Error),
+    /// The host cannot build.
+    Builder(#[from] builder::Error),
+    /// A step failed.
+    Build(#[from] build::Error),
+    /// The image could not be assembled.
+    Image(#[from] image::Error),
+    /// The record could not be made or read.
+    Record(#[from] record::Error),
+    /// A file or folder could not be used.
+    Io(#[from] std::io::Error),
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cache(error) => error.hint(),
+            Self::Source(error) => error.hint(),
+            Self::Trust(error) => error.hint(),
+            Self::Builder(error) => error.hint(),
+            Self::Build(error) => error.hint(),
+            Self::Image(error) => error.hint(),
+            Self::Record(error) => error.hint(),
+            Self::Plan(_) | Self::Io(_) => None,
+        }
+    }
+}
+
+/// Plans what `request` needs; nothing is fetched or built.
+///
+/// # Errors
+/// When the manifest is wrong or lacks a pin.
+pub fn plan(request: &Request<'_>) -> Result<Plan, Error> {
+    let manifest = Manifest::load(&request.project.join("sources.toml"))?;
+    // An unpinned version is an error that lists the pinned ones.
+    manifest.get("tor", request.tor_version)?;
+    let pin = |name: &str| -> Option<Arc<Source>> {
+        manifest
+            .get(name, request.tor_version.filter(|_| name == "tor"))
+            .ok()
+    };
+    Ok(Plan::new(
+        components(request.variant),
+        request.target,
+        request.project,
+        pin,
+    )?)
+}
+
+/// Fetches and verifies all that `plan` unpacks.
+///
+/// # Errors
+/// When a source cannot be had or does not pass the policy.
+pub fn verified_sources(
+    request: &Request<'_>,
+    plan: &Plan,
+    options: &source::Options,
+    progress: &dyn Progress,
+) -> Result<BTreeMap<String, Verified>, Error> {
+    let policy = TrustPolicy::load(&request.project.join("keys"))?;
+    let fetched = source::fetch(&plan.sources(), options, progress)?;
+    let verdicts = std::thread::scope(|scope| {
+        let threads: Vec<_> = fetched
+            .into_iter()
+            .map(|fetched| scope.spawn(|| trust::verify(&policy, fetched)))
+            .collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        threads
+            .into_iter()
+            .map(join)
+            .collect::<Result<Vec<Verified>, _>>()
+    })?;
+    let named = verdicts
+        .into_iter()
+        .map(|verified| (verified.source().name.clone(), verified));
+    Ok(named.collect())
+}
+
+/// Goes the whole way. `options` says where sources are kept and come from; outputs are
+/// kept in `store`.
+///
+/// # Errors
+/// The first thing that went wrong.
+pub fn make(
+    request: &Request<'_>,
+    options: &source::Options,
+    store: &Store,
+    progress: &dyn Progress,
+) -> Result<Made, Error> {
+    root::check_host_tools()?;
+    Namespaces::probe()?;
+    let plan = plan(request)?;
+    let sources = verified_sources(request, &plan, options, progress)?;
+    let builder = Builder {
+        plan: &plan,
+        sources: &sources,
+        store,
+        project: request.project,
+        jobs: request.jobs,
+        progress,
+    };
+    let components: Vec<&str> = plan.components().map(|step| step.name).collect();
+    let built = builder.run(&components, Namespaces::over_host)?;
+    let about = about(request, &plan);
+    let layers = image::layers(&about, &parts(&plan, &built)?)?;
+    let image = image::assemble(&about, &layers, &store.layout(&about), progress)?;
+    let record = record(&about, &plan, &built, &image);
+    Ok(Made {
+        sources,
+        image,
+        about,
+        record,
+    })
+}
+
+/// What the image says of itself.
+fn about(request: &Request<'_>, plan: &Plan) -> About {
+    let sources = plan.components().filter_map(Step::source);
+    About {
+        version: plan.tor.version.clone(),
+        target: request.target,
+        variant: request.variant,
+        uid: request.uid,
+        epoch: plan.epoch,
+        components: sources.map(|source| Component::from(&**source)).collect(),
+        healthcheck: None,
+    }
+}
+
+/// The files that go into the image.
+fn parts(plan: &Plan, built: &BTreeMap<&str, Built>) -> Result<Parts, std::io::Error> {
+    let out = |name: &str| built.get(name).map(|built| built.path().to_path_buf());
+    let tor = out("tor").unwrap_or_default();
+    let mut licences = BTreeMap::new();
+    for step in plan.components() {
+        let folder = out(step.name).unwrap_or_default().join("licences");
+        for entry in fs_err::read_dir(folder)? {
+            let entry = entry?;
+            licences.insert(
+                entry.file_name().to_string_lossy().into_owned(),
+                entry.path(),
+            );
+        }
+    }
+    Ok(Parts {
+        tor: tor.join("bin/tor"),
+        geoip: tor.join("share/tor/geoip"),
+        geoip6: tor.join("share/tor/geoip6"),
+        licences,
+        others: Vec::new(),
+    })
+}
+
+/// All digests of a build.
+fn record(about: &About, plan: &Plan, built: &BTreeMap<&str, Built>, image: &Image) -> Record {
+    let zig = &plan.zig;
+    let toolchain = record::Toolchain {
+        name: zig.name.clone(),
+        version: zig.version.clone(),
+        digest: zig.digest,
+    };
+    let mut record = Record::new(
+        &about.version,
+        about.target,
+        about.uid,
+        about.epoch,
+        toolchain,
+    );
+    for step in plan.components() {
+        if let (Some(source), Some(built)) = (step.source(), built.get(step.name)) {
+            let pin = record::Pin {
+                version: source.version.clone(),
+                digest: source.digest,
+            };
+            record.sources.insert(source.name.clone(), pin);
+            record
+                .components
+                .push(record::Component::new(step.name, built.tree().clone()));
+        }
+    }
+    record.images.insert(
+        about.variant,
+        record::ImageRecord::new(image, plan.components().map(|step| step.name)),
+    );
+    record
+}
+
+/// The components whose outputs are in the image.
+fn components(variant: Variant) -> &'static [&'static str] {
+    match variant {
+        Variant::Relay => &["tor"],
+        Variant::RelayArm => &["tor", "nyx"],
+    }
+}

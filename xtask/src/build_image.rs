@@ -1,0 +1,164 @@
+//! `build-image`: from pins to an image, and how it compares with the record.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use relaysmith::flow::{self, Made, Request};
+use relaysmith::image::{self, Exported, Variant};
+use relaysmith::record::{self, Comparison, Record};
+use relaysmith::store::Store;
+use relaysmith::target::Target;
+use serde_json::json;
+
+use crate::options::{Sources, repository};
+use crate::ui::{self, Ui};
+
+/// The arguments of `build-image`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Downloads what is not here, verifies it, compiles it in a sandbox without a network and
+writes the image to dist/: an OCI layout (dist/oci) and one file that `docker load`,
+`podman load` and `skopeo copy oci-archive:` take. What was done before is not done again.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    build: Build,
+    /// Write the digests of this build to hashes/
+    #[arg(long)]
+    record: bool,
+    /// Write the image to this directory
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    out: PathBuf,
+}
+
+/// What is to be built.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Build {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// The user and group that tor runs as, a number
+    #[arg(long, default_value_t = 45553)]
+    pub(crate) uid: u32,
+    /// What the image runs on
+    #[arg(long, default_value_t = Target::X86_64)]
+    pub(crate) target: Target,
+    /// How many processes run at once [default: one for each processor]
+    #[arg(long, short, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) jobs: Option<u16>,
+}
+
+impl Build {
+    /// The request to the library.
+    pub(crate) fn request(&self) -> Request<'_> {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        Request {
+            project: repository(),
+            tor_version: self.sources.tor_version.as_deref(),
+            target: self.target,
+            variant: Variant::Relay,
+            uid: self.uid,
+            jobs: self.jobs.map_or_else(processors, usize::from),
+        }
+    }
+}
+
+/// Builds, exports, and prints the summary.
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    let started = Instant::now();
+    let options = args.build.sources.options()?;
+    let store = Store::open(options.cache.root())?;
+    let made = flow::make(&args.build.request(), &options, &store, ui)?;
+    let exported = image::export(&made.image, &made.about, &args.out)?;
+    if args.record {
+        made.record.save(repository())?;
+    }
+    let known = Record::load(repository(), &made.about.version, made.about.target)?;
+    let comparison = known
+        .as_ref()
+        .map(|known| record::compare(known, &made.record));
+    if ui.wants_json() {
+        ui.json(&described(&made, &exported, comparison.as_ref()))?;
+    } else {
+        ui.data(&summary(&made, &exported, comparison.as_ref(), started))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn described(
+    made: &Made,
+    exported: &Exported,
+    comparison: Option<&Comparison>,
+) -> serde_json::Value {
+    let sources = made.sources.iter().map(|(name, verified)| {
+        let version = &verified.source().version;
+        (
+            name.clone(),
+            json!({ "version": version, "verdict": verified.verdict() }),
+        )
+    });
+    json!({
+        "tor": made.about.version,
+        "target": made.about.target,
+        "sources": sources.collect::<serde_json::Map<_, _>>(),
+        "image": made.record.images.get(&made.about.variant),
+        "size": made.image.size(),
+        "layout": exported.layout,
+        "archive": exported.archive,
+        "archive_digest": exported.archive_digest,
+        "record": comparison.map(Comparison::verdict),
+    })
+}
+
+fn summary(
+    made: &Made,
+    exported: &Exported,
+    comparison: Option<&Comparison>,
+    started: Instant,
+) -> String {
+    let mut lines = vec![format!(
+        "tor {} for {}",
+        made.about.version, made.about.target
+    )];
+    for (name, verified) in &made.sources {
+        let source = verified.source();
+        let conclusion = verified.verdict().conclusion();
+        lines.push(format!(
+            "  {:<10} {:<16} {conclusion}",
+            name, source.version
+        ));
+    }
+    let layers: Vec<String> = made
+        .image
+        .layers()
+        .iter()
+        .map(|layer| format!("{} {}", layer.name, ui::bytes(layer.size)))
+        .collect();
+    lines.push(format!("image      {}", made.image.manifest()));
+    lines.push(format!(
+        "size       {} ({})",
+        ui::bytes(made.image.size()),
+        layers.join(", ")
+    ));
+    lines.push(format!("layout     {}", exported.layout.display()));
+    lines.push(format!("archive    {}", exported.archive.display()));
+    lines.push(format!(
+        "time       {:.1} s",
+        started.elapsed().as_secs_f64()
+    ));
+    let path = Record::path(&made.about.version, made.about.target);
+    match comparison {
+        None => lines.push(format!(
+            "record     absent: there is no {}; `--record` writes it",
+            path.display()
+        )),
+        Some(comparison) if comparison.verdict() == record::Verdict::Same => {
+            lines.push(format!("record     same as {}", path.display()));
+        }
+        Some(comparison) => {
+            lines.push(format!("record     not the same as {}:", path.display()));
+            lines.push(comparison.text("the record", "this build"));
+        }
+    }
+    lines.join("\n")
+}

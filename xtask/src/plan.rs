@@ -1,0 +1,77 @@
+//! `plan`: the steps of a build, without taking them.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use relaysmith::flow;
+use relaysmith::plan::Step;
+use relaysmith::progress::Progress;
+use relaysmith::store::Store;
+use serde_json::json;
+
+use crate::build_image::Build;
+use crate::ui::Ui;
+
+/// The arguments of `plan`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A step's key names everything that its output depends on; --verbose prints it. An output is
+in the cache or not, under its key.")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    build: Build,
+}
+
+/// Plans, and prints the steps.
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    let plan = flow::plan(&args.build.request())?;
+    let store = Store::open(args.build.sources.options()?.cache.root())?;
+    let state = |step: &Step| if store.has(step) { "cached" } else { "to do" };
+    let needs = |step: &Step| -> Vec<&str> {
+        step.needs
+            .iter()
+            .map(|&need| plan.steps[need].name)
+            .collect()
+    };
+    if ui.wants_json() {
+        let steps: Vec<_> = plan
+            .steps
+            .iter()
+            .map(|step| {
+                json!({
+                    "step": step.name,
+                    "source": step.source().map(ToString::to_string),
+                    "needs": needs(step),
+                    "key": step.key,
+                    "covers": step.covers.lines().collect::<Vec<_>>(),
+                    "cached": store.has(step),
+                })
+            })
+            .collect();
+        ui.json(&steps)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<[String; 5]> = plan
+        .steps
+        .iter()
+        .map(|step| {
+            [
+                step.name.to_owned(),
+                step.source()
+                    .map_or_else(String::new, |source| source.version.clone()),
+                step.key.short().to_owned(),
+                state(step).to_owned(),
+                needs(step).join(", "),
+            ]
+        })
+        .collect();
+    ui.table(["step", "version", "key", "output", "needs"], &rows)?;
+    for step in &plan.steps {
+        ui.detail(&format!(
+            "\n{} covers:\n{}",
+            step.name,
+            step.covers.trim_end()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
