@@ -460,6 +460,22 @@ fn redirects_are_followed_within_reason() {
 }
 
 #[test]
+fn a_host_that_stays_silent_is_tried_once() {
+    // The kernel takes connections in; nobody answers them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", silent.local_addr().unwrap());
+    let mut bench = Bench::new(&[&url]);
+    bench.options.patience.connect = Duration::from_millis(50);
+    let heard = Heard::default();
+    bench.watched(&source(&body()), &heard).unwrap_err();
+    let told = "127.0.0.1 cannot be reached, going on without it: operation timed out";
+    assert_eq!(*heard.0.lock().unwrap(), [told]);
+    silent.set_nonblocking(true).unwrap();
+    assert!(silent.accept().is_ok());
+    assert!(silent.accept().is_err());
+}
+
+#[test]
 fn every_reason_is_told() {
     let server = Server::http(|request, wire| match &*request.path {
         "/pool/a" => empty(wire, "404 Not Found", &[]),
