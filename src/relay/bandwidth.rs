@@ -84,7 +84,7 @@ impl fmt::Display for Volume {
     }
 }
 
-/// With two decimals at most.
+/// With two decimals at most, rounded.
 fn write_decimal<const N: usize>(
     f: &mut fmt::Formatter<'_>,
     count: u64,
@@ -96,7 +96,7 @@ fn write_decimal<const N: usize>(
         scale *= 1000;
         chosen += 1;
     }
-    let hundredths = u128::from(count) * 100 / u128::from(scale);
+    let hundredths = (u128::from(count) * 100 + u128::from(scale) / 2) / u128::from(scale);
     let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
     let text = text.trim_end_matches('0').trim_end_matches('.');
     write!(f, "{text} {}", units[chosen])
@@ -238,7 +238,7 @@ mod tests {
             ("10Gbit", 1_250_000_000, "1192 MBytes", "10 Gbit/s"),
             ("12.5MB/s", 12_500_000, "12207 KBytes", "100 Mbit/s"),
             ("12.5MByte", 12_500_000, "12207 KBytes", "100 Mbit/s"),
-            ("10MiB", 10 << 20, "10 MBytes", "83.88 Mbit/s"),
+            ("10MiB", 10 << 20, "10 MBytes", "83.89 Mbit/s"),
             ("600kbit", 75_000, "75000 bytes", "600 kbit/s"),
             ("75 KiB", 76_800, "75 KBytes", "614.4 kbit/s"),
             ("1.000001Mbit", 125_000, "125000 bytes", "1 Mbit/s"),
@@ -254,7 +254,7 @@ mod tests {
     fn volumes() {
         let table = [
             ("1TB", 1_000_000_000_000, "953674 MBytes", "1 TB"),
-            ("1 TiB", 1 << 40, "1024 GBytes", "1.09 TB"),
+            ("1 TiB", 1 << 40, "1024 GBytes", "1.1 TB"),
             ("500 GB", 500_000_000_000, "476837 MBytes", "500 GB"),
             ("1.5TByte", 1_500_000_000_000, "1396 GBytes", "1.5 TB"),
         ];

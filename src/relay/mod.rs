@@ -18,6 +18,7 @@ mod error;
 mod exit_policy;
 mod family;
 mod nickname;
+mod notice;
 mod parameters;
 mod password;
 mod policy;

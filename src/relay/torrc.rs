@@ -11,7 +11,7 @@ use super::exit_policy::ExitPolicy;
 use super::family::Family;
 use super::nickname::Nickname;
 use super::transport::{Distribution, Transport};
-use super::{Bandwidth, DATA_DIRECTORY, Role};
+use super::{Bandwidth, DATA_DIRECTORY, Role, notice};
 
 /// All there is to say about a relay. [`super::Parameters::relay`] makes it, and checks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +113,11 @@ impl Relay {
         }
         self.upkeep(&mut text);
         text.0
+    }
+
+    /// The page that says what an exit is, as HTML; absent for other roles.
+    pub fn notice(&self) -> Option<String> {
+        (self.role() == Role::Exit).then(|| notice::page(self))
     }
 
     fn identity(&self, text: &mut Text) {

@@ -4,9 +4,12 @@
 //! that has more to say documents its own codes in its help.
 
 mod build_image;
+mod check_torrc;
 mod fetch;
 mod options;
+mod password;
 mod plan;
+mod torrc;
 mod ui;
 mod verify;
 
@@ -37,6 +40,10 @@ enum Verb {
     Plan(plan::Args),
     /// Check who signed the sources, or any one file
     Verify(verify::Args),
+    /// Write the torrc of a bridge, a middle relay or an exit
+    Torrc(Box<torrc::Args>),
+    /// Check a torrc, whoever wrote it, and say what to mend
+    CheckTorrc(check_torrc::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +54,8 @@ fn main() -> ExitCode {
         Verb::Fetch(args) => fetch::run(args, &ui),
         Verb::Plan(args) => plan::run(args, &ui),
         Verb::Verify(args) => verify::run(args, &ui),
+        Verb::Torrc(args) => torrc::run(args, &ui),
+        Verb::CheckTorrc(args) => check_torrc::run(args, &ui),
     };
     result.unwrap_or_else(|error| {
         ui.error(&error);

@@ -133,6 +133,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref::<relaysmith::flow::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::image::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::record::Error>()?.hint())
+        .or_else(|| error.downcast_ref::<relaysmith::relay::Error>()?.hint())
 }
 
 /// Bytes as people read them: `10.86 MB`, decimal.

@@ -62,7 +62,7 @@ fn what_is_missing_or_does_not_go_together() {
     --burst 5 Mbit/s is lower than --rate 10 Mbit/s: tor refuses that
     --rate 500 kbit/s is 62500 bytes per second; for the role middle it is at least 614.4 kbit/s (76800 bytes per second): tor does not start with less
     --rate 400 kbit/s is 50000 bytes per second; for the role bridge it is at least 409.6 kbit/s (51200 bytes per second): tor does not start with less
-    --rate 20 Gbit/s is 2500000000 bytes per second; for the role middle it is at most 17.17 Gbit/s; leave it out to set no limit
+    --rate 20 Gbit/s is 2500000000 bytes per second; for the role middle it is at most 17.18 Gbit/s; leave it out to set no limit
     --exit-policy is not for the role middle: nothing leaves the network here
     --transport is not for the role exit: only bridges are hidden and handed out
     --bridge-distribution is not for the role exit: only bridges are hidden and handed out
