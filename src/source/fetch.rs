@@ -12,7 +12,8 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::download::{Failure, download};
-use super::http::{Http, Patience, may_follow, shown};
+use super::http::{Http, Patience, shown};
+use super::redirect::may_follow;
 use super::store::{Incoming, Store, Stored, Written};
 use super::{
     Attempt, Error, Fetched, Machine, Missing, Origin, Place, Reason, Size, Source, Unfetched,
@@ -136,6 +137,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// From the store, or else from wherever it can be had.
     fn one(&self, source: &Arc<Source>) -> Result<Fetched, Lost> {
         if let Stored::Sound(fetched) = self.store.get(source)? {
             return Ok(fetched);
@@ -160,10 +162,16 @@ impl Run<'_> {
                 attempts.push(Attempt { place, reason });
             }
         }
-        let mut incoming = entry.incoming()?;
+        let incoming = entry.incoming()?;
         if incoming.check().is_ok() {
             return Ok(incoming.keep(Place::EarlierRun)?);
         }
+        self.search(incoming, attempts)
+    }
+
+    /// Tries the source directory and then each origin; `attempts` says where it is not.
+    fn search(&self, mut incoming: Incoming, mut attempts: Vec<Attempt>) -> Result<Fetched, Lost> {
+        let source = &Arc::clone(incoming.source());
         let task = self.begin(source);
         task.advance(incoming.length());
         for path in self.files(source) {

@@ -13,6 +13,7 @@ use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
 
 use super::Reason;
+use super::redirect::{RedirectRefused, may_follow};
 
 /// How long to wait for servers, and how often to come back.
 #[derive(Debug, Clone, Copy)]
@@ -227,38 +228,6 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Setback {
     }
 }
 
-/// A redirect that is not followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum RedirectRefused {
-    #[error("redirected from https to http")]
-    Downgrade,
-    #[error("redirected in a circle")]
-    Loop,
-    #[error("redirected more than {MOST_REDIRECTS} times")]
-    TooMany,
-    #[error("redirected to something that is not http")]
-    Scheme,
-}
-
-const MOST_REDIRECTS: usize = 10;
-
-/// Whether `next` may be asked after `previous`. What began with https stays there.
-pub(super) fn may_follow(previous: &[Url], next: &Url) -> Result<(), RedirectRefused> {
-    match next.scheme() {
-        "https" => {}
-        "http" if previous.iter().all(|url| url.scheme() == "http") => {}
-        "http" => return Err(RedirectRefused::Downgrade),
-        _ => return Err(RedirectRefused::Scheme),
-    }
-    if previous.contains(next) {
-        return Err(RedirectRefused::Loop);
-    }
-    if previous.len() > MOST_REDIRECTS {
-        return Err(RedirectRefused::TooMany);
-    }
-    Ok(())
-}
-
 /// What a failed request or a broken answer means.
 fn reason(error: &reqwest::Error) -> Reason {
     for cause in causes(error) {
@@ -329,31 +298,6 @@ mod tests {
 
     fn url(text: &str) -> Url {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn redirects() {
-        use RedirectRefused::{Downgrade, Loop, Scheme};
-        for (previous, next, expected) in [
-            (&["https://a/"][..], "https://b/", Ok(())),
-            (&["http://a/"], "http://b/", Ok(())),
-            (&["http://a/"], "https://b/", Ok(())),
-            (&["https://a/"], "http://a/", Err(Downgrade)),
-            (&["http://a/", "https://b/"], "http://c/", Err(Downgrade)),
-            (&["https://a/", "https://b/"], "https://a/", Err(Loop)),
-            (&["https://a/"], "https://a/", Err(Loop)),
-            (&["https://a/"], "file:///etc/passwd", Err(Scheme)),
-            (&["https://a/"], "ftp://a/", Err(Scheme)),
-        ] {
-            let previous: Vec<Url> = previous.iter().map(|text| url(text)).collect();
-            assert_eq!(may_follow(&previous, &url(next)), expected, "{next}");
-        }
-        let many: Vec<Url> = (0..11).map(|n| url(&format!("https://a/{n}"))).collect();
-        assert_eq!(may_follow(&many[..10], &url("https://b/")), Ok(()));
-        assert_eq!(
-            may_follow(&many, &url("https://b/")),
-            Err(RedirectRefused::TooMany)
-        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod http;
 mod machine;
 mod manifest;
 mod origin;
+mod redirect;
 mod store;
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! From the manifest's text to sources: what can be wrong is found here, all of it at once.
 
-use std::cmp::Ordering;
-use std::collections::HashMap;
+mod whole;
+
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -301,118 +301,6 @@ impl Check<'_> {
         }
         origins
     }
-
-    fn order(&mut self, tables: &[Spanned<Entry>]) {
-        for pair in tables.windows(2) {
-            let (before, after) = (pair[0].get_ref(), pair[1].get_ref());
-            let names = (describe(before), describe(after));
-            match compare(before, after) {
-                Ordering::Less => {}
-                Ordering::Equal => self.refuse(
-                    after.name.span(),
-                    format!("{} is pinned twice", names.1),
-                    "leave one of them out",
-                ),
-                Ordering::Greater => self.refuse(
-                    after.name.span(),
-                    format!("{} stands after {}", names.1, names.0),
-                    "sort the sources by name, version and machine",
-                ),
-            }
-        }
-    }
-
-    /// The same digest twice is a pin that was copied and not filled in.
-    fn duplicates(&mut self, tables: &[Spanned<Entry>]) {
-        let mut seen: HashMap<&str, &Entry> = HashMap::new();
-        for entry in tables.iter().map(Spanned::get_ref) {
-            for hex in entry.sha256.iter().chain(&entry.sha512) {
-                if let Some(first) = seen.insert(hex.get_ref(), entry) {
-                    self.refuse(
-                        hex.span(),
-                        format!("{} has this digest, too", describe(first)),
-                        "write the digest of this file",
-                    );
-                }
-            }
-        }
-    }
-
-    /// Of several versions exactly one is the default; a single one needs no mark.
-    fn defaults(&mut self, tables: &[Spanned<Entry>]) {
-        let entries = || tables.iter().map(Spanned::get_ref);
-        for entry in entries() {
-            let siblings =
-                || entries().filter(|other| other.name.get_ref() == entry.name.get_ref());
-            let several =
-                siblings().any(|other| other.version.get_ref() != entry.version.get_ref());
-            let marked = siblings().find(|other| other.default.is_some());
-            match (&entry.default, several) {
-                (Some(mark), _) if !mark.get_ref() => self.refuse(
-                    mark.span(),
-                    "`default = false` says nothing",
-                    "leave it out",
-                ),
-                (Some(mark), false) => self.refuse(
-                    mark.span(),
-                    format!("{} is the only version", describe(entry)),
-                    "leave `default` out",
-                ),
-                (Some(mark), true) => {
-                    if let Some(first) = marked
-                        && first.version.get_ref() != entry.version.get_ref()
-                    {
-                        self.refuse(
-                            mark.span(),
-                            format!("{} is the default already", describe(first)),
-                            "mark one version only",
-                        );
-                    }
-                }
-                (None, true) => match marked {
-                    None => self.refuse(
-                        entry.name.span(),
-                        format!("no version of {} is the default", entry.name.get_ref()),
-                        "mark one with `default = true`",
-                    ),
-                    Some(first) if first.version.get_ref() == entry.version.get_ref() => self
-                        .refuse(
-                            entry.name.span(),
-                            format!("{} is the default, but not here", describe(first)),
-                            "mark it for all machines with `default = true`",
-                        ),
-                    Some(_) => {}
-                },
-                (None, false) => {}
-            }
-        }
-    }
-}
-
-fn describe(entry: &Entry) -> String {
-    let machine = entry.machine.as_ref().map(Spanned::get_ref);
-    let machine = machine.map(|machine| format!(" for {machine}"));
-    let (name, version) = (entry.name.get_ref(), entry.version.get_ref());
-    format!("{name} {version}{}", machine.unwrap_or_default())
-}
-
-fn compare(a: &Entry, b: &Entry) -> Ordering {
-    let machine = |entry: &Entry| entry.machine.as_ref().map(|m| m.get_ref().clone());
-    let by_name = a.name.get_ref().cmp(b.name.get_ref());
-    by_name
-        .then_with(|| by_version(a.version.get_ref(), b.version.get_ref()))
-        .then_with(|| machine(a).cmp(&machine(b)))
-}
-
-/// Runs of digits compare as numbers, so that 0.4.9.9 comes before 0.4.9.11.
-fn by_version(a: &str, b: &str) -> Ordering {
-    let key = |version: &str| -> Vec<(Option<u64>, String)> {
-        let parts = version.split(['.', '-', '+', '~', '_']);
-        parts
-            .map(|part| (part.parse().ok(), part.to_owned()))
-            .collect()
-    };
-    key(a).cmp(&key(b)).then_with(|| a.cmp(b))
 }
 
 /// Seconds since 1970, for a time that says it is UTC.
