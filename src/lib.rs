@@ -24,6 +24,8 @@ pub mod trust;
 
 pub mod unpack;
 
+pub mod patch;
+
 pub mod recipe;
 
 pub mod plan;

@@ -28,6 +28,7 @@ use self::intake::{Intake, Limits};
 use crate::source::Source;
 use crate::trust::Verified;
 
+pub(crate) use self::catalogue::Name;
 pub use self::error::{Error, Flaw, Rule};
 pub use self::intake::Keep;
 
