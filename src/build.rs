@@ -12,6 +12,7 @@ use fs_err as fs;
 
 use crate::builder::jobs::Tokens;
 use crate::builder::{self, Job, Limits, Mount, Sandbox, elf, toolchain};
+use crate::patch;
 use crate::plan::{Plan, Step, Work};
 use crate::progress::Progress;
 use crate::recipe::{self, Recipe};
@@ -26,6 +27,9 @@ pub enum Error {
     /// An archive could not be unpacked.
     #[error(transparent)]
     Unpack(#[from] unpack::Error),
+    /// A patch does not apply.
+    #[error(transparent)]
+    Patch(#[from] patch::Error),
     /// A command failed.
     #[error(transparent)]
     Builder(#[from] builder::Error),
@@ -58,6 +62,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unpack(error) => error.hint(),
+            Self::Patch(error) => error.hint(),
             Self::Builder(error) => error.hint(),
             Self::Record(error) => error.hint(),
             Self::Io(_) | Self::Promise { .. } | Self::NotVerified { .. } => None,
@@ -307,6 +312,10 @@ impl Running<'_> {
             &folder.join("unpacked"),
             &|_| true,
         )?;
+        let patches = self.builder.project.join("patches");
+        for name in &tree.source().patches {
+            patch::apply(&patches.join(&tree.source().name).join(name), &tree)?;
+        }
         fs::rename(tree.root(), build.join("src"))?;
         if let Some(libc) = self.needs.iter().find(|need| need.step() == "libc") {
             copy_tree(&libc.path().join("cache"), &build.join(".zig"))?;
