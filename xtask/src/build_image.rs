@@ -73,16 +73,20 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     if args.record {
         made.record.save(repository())?;
     }
-    let known = Record::load(repository(), &made.about.version, made.about.target)?;
-    let comparison = known
-        .as_ref()
-        .map(|known| record::compare(known, &made.record));
+    let comparison = compared(&made)?;
     if ui.wants_json() {
         ui.json(&described(&made, &exported, comparison.as_ref()))?;
     } else {
         ui.data(&summary(&made, &exported, comparison.as_ref(), started))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How a build compares with what is recorded of the same kind of image, if anything is.
+pub(crate) fn compared(made: &Made) -> Result<Option<Comparison>> {
+    let known = Record::load(repository(), &made.about.version, made.about.target)?;
+    let known = known.and_then(|known| known.only(made.about.variant));
+    Ok(known.map(|known| record::compare(&known, &made.record)))
 }
 
 fn described(

@@ -1,27 +1,42 @@
-//! `verify`: who signed what, by the certificates and the policy in `keys/`.
+//! `verify`: who signed what, by the certificates and the policy in `keys/`; and whether a
+//! build from nothing gives what is recorded.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use relaysmith::flow::{self, Made};
+use relaysmith::record::{self, Comparison, Record};
 use relaysmith::source::fetch;
+use relaysmith::store::Store;
 use relaysmith::trust::{Conclusion, Finding, Report, Status, TrustPolicy, Verdict, judge, verify};
 use serde_json::json;
 
+use crate::build_image::{Build, compared};
 use crate::fetch::wanted;
-use crate::options::{Sources, repository};
+use crate::options::repository;
 use crate::ui::Ui;
+
+/// What `verify` exits with when this build is not the one on record.
+const DIFFERENT: u8 = 3;
+/// What it exits with when there is no record to compare with.
+const ABSENT: u8 = 4;
 
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 trusted, 1 not trusted or failed, 2 wrong command line")]
+#[command(after_help = "\
+Without options: checks the sources, builds everything again from nothing in a folder of its
+own, and compares each component, layer and the image with hashes/.
+
+Exit codes: 0 trusted, and the same where it was built; 1 not trusted, or failed; 2 wrong
+command line; 3 built, and different from the record; 4 built, and there is no record")]
 pub(crate) struct Args {
-    /// Check the pinned sources, fetching those that are not here
-    #[arg(long, required_unless_present = "file", conflicts_with = "file")]
+    /// Check the pinned sources only, fetching those that are not here
+    #[arg(long, conflicts_with = "file")]
     sources: bool,
     /// What to check of them: names from sources.toml, `name@version`, or `all` [default:
     /// what a relay is built from]
-    #[arg(value_name = "NAME", conflicts_with = "file")]
+    #[arg(value_name = "NAME", requires = "sources")]
     names: Vec<String>,
     /// Check this file by a detached signature: any pinned signer's will do
     #[arg(long, value_name = "FILE", requires = "signature")]
@@ -33,7 +48,7 @@ pub(crate) struct Args {
     #[arg(long = "as", value_name = "NAME", requires = "file")]
     rule: Option<String>,
     #[command(flatten)]
-    options: Sources,
+    build: Build,
 }
 
 /// Checks, and prints what was found.
@@ -41,16 +56,63 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let policy = TrustPolicy::load(&repository().join("keys"))?;
     match (&args.file, &args.signature) {
         (Some(file), Some(signature)) => one(&policy, file, signature, args.rule.as_deref(), ui),
-        _ => sources(&policy, args, ui),
+        _ if args.sources => sources(&policy, args, ui),
+        _ => rebuild(args, ui),
+    }
+}
+
+/// Builds in a store that has nothing in it, and compares with the record.
+fn rebuild(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    let options = args.build.sources.options()?;
+    // Within the store's own folder for unfinished work: a run that is killed leaves nothing.
+    let workspace = Store::open(options.cache.root())?.workspace()?;
+    let scratch = Store::open(&workspace.path().join("cache"))?;
+    let made = flow::make(&args.build.request(), &options, &scratch, ui)?;
+    let mut report = Report::default();
+    for verified in made.sources.values() {
+        report.add(verified.source(), Ok(verified));
+    }
+    let comparison = compared(&made)?;
+    if ui.wants_json() {
+        ui.json(&json!({
+            "sources": report,
+            "image": made.image.manifest(),
+            "comparison": comparison,
+        }))?;
+    } else {
+        ui.table(Report::HEADER, &report.rows())?;
+        ui.data(&format!("\nimage        {}", made.image.manifest()))?;
+        ui.data(verdict_text(&made, comparison.as_ref()).trim_end())?;
+    }
+    Ok(match comparison.map(|comparison| comparison.verdict()) {
+        Some(record::Verdict::Same) => ExitCode::SUCCESS,
+        Some(_) => ExitCode::from(DIFFERENT),
+        None => ExitCode::from(ABSENT),
+    })
+}
+
+/// How a build compares with the record, in words.
+fn verdict_text(made: &Made, comparison: Option<&Comparison>) -> String {
+    let path = Record::path(&made.about.version, made.about.target);
+    match comparison {
+        Some(comparison) => {
+            let text = comparison.text("the record", "this build");
+            let verdict = match comparison.verdict() {
+                record::Verdict::Same => "SAME as",
+                _ => "NOT THE SAME as",
+            };
+            format!("{text}{verdict} {}", path.display())
+        }
+        None => format!("there is no record of it in {}", path.display()),
     }
 }
 
 fn sources(policy: &TrustPolicy, args: &Args, ui: &Ui) -> Result<ExitCode> {
-    let manifest = args.options.manifest()?;
-    let wanted = wanted(&manifest, &args.options, &args.names)?;
+    let manifest = args.build.sources.manifest()?;
+    let wanted = wanted(&manifest, &args.build.sources, &args.names)?;
     let mut report = Report::default();
     let mut errors = Vec::new();
-    for fetched in fetch(&wanted, &args.options.options()?, ui)? {
+    for fetched in fetch(&wanted, &args.build.sources.options()?, ui)? {
         let source = fetched.source().clone();
         let result = verify(policy, fetched);
         report.add(&source, result.as_ref());
