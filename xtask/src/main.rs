@@ -19,10 +19,13 @@ use clap::{Parser, Subcommand};
 
 use crate::ui::Ui;
 
+/// What a shell expects of a program that Ctrl-C ended: 128 and SIGINT's number.
+const INTERRUPTED: i32 = 130;
+
 /// Builds a minimal Tor relay image from signed sources, bit for bit
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted")]
 struct Cli {
     #[command(flatten)]
     output: options::Output,
@@ -49,6 +52,15 @@ enum Verb {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui::new(&cli.output);
+    let interrupted = ui.clone();
+    // Build commands die with this process, and what is unfinished the next run removes.
+    let handler = ctrlc::set_handler(move || {
+        interrupted.warn("interrupted; the same command goes on from here");
+        std::process::exit(INTERRUPTED);
+    });
+    if let Err(error) = handler {
+        ui.warn(&format!("an interrupt will not be reported: {error}"));
+    }
     let result = match &cli.verb {
         Verb::BuildImage(args) => build_image::run(args, &ui),
         Verb::Fetch(args) => fetch::run(args, &ui),

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Kills a build with SIGKILL at random moments, lets the next run go on, and checks that the
+# end is the image of an undisturbed build, with nothing left over and nothing to clean up.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kills=${1:-20}
+longest=${2:-12} # seconds until a kill
+
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+cargo build --quiet --locked --package xtask
+run() { target/debug/xtask --quiet "$@"; }
+digest() { sed -n 's/.*"manifest": "\(sha256:[0-9a-f]*\)".*/\1/p'; }
+
+expected=$(run --json build-image --out "$place/expected" | digest)
+
+# The downloads may stay: to fetch them 20 times is the mirrors' burden.
+cache=${RELAYSMITH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/relaysmith}
+mkdir -m 700 "$place/cache"
+cp -R "$cache/downloads" "$place/cache/"
+export RELAYSMITH_CACHE=$place/cache
+
+for ((count = 1; count <= kills; count++)); do
+    run build-image --out "$place/dist" >/dev/null &
+    victim=$!
+    sleep "$((RANDOM % longest)).$((RANDOM % 10))"
+    if kill -KILL "$victim" 2>/dev/null; then
+        wait "$victim" || true
+        echo "kill $count: $(ls "$place/cache/built" 2>/dev/null | wc -l) outputs are done"
+    else
+        wait "$victim"
+        echo "kill $count: the build had ended"
+    fi
+done
+got=$(run --json build-image --out "$place/dist" | digest)
+echo "undisturbed $expected"
+echo "killed      $got"
+[[ $got == "$expected" ]]
+left=$(find "$place/cache/work" -mindepth 1 | wc -l)
+echo "left in the folder for unfinished work: $left entries"
+((left == 0))
