@@ -10,6 +10,7 @@ use relaysmith::image::{self, Exported, Variant};
 use relaysmith::record::{self, Comparison, Record};
 use relaysmith::store::Store;
 use relaysmith::target::Target;
+use relaysmith::trust::{Conclusion, Verdict};
 use serde_json::json;
 
 use crate::options::{Sources, repository};
@@ -114,6 +115,20 @@ fn described(
     })
 }
 
+/// Who signed, and what each signature is worth; or why nobody had to.
+fn signers(verdict: &Verdict) -> String {
+    let counted: Vec<String> = verdict
+        .signatures()
+        .iter()
+        .filter(|finding| finding.counts)
+        .filter_map(|finding| Some(format!("{} ({})", finding.signer.as_ref()?, finding.status)))
+        .collect();
+    match verdict.conclusion() {
+        Conclusion::Signed { .. } => format!("signed by {}", counted.join(", ")),
+        other => other.to_string(),
+    }
+}
+
 fn summary(
     made: &Made,
     exported: &Exported,
@@ -125,12 +140,9 @@ fn summary(
         made.about.version, made.about.target
     )];
     for (name, verified) in &made.sources {
-        let source = verified.source();
-        let conclusion = verified.verdict().conclusion();
-        lines.push(format!(
-            "  {:<10} {:<16} {conclusion}",
-            name, source.version
-        ));
+        let version = &verified.source().version;
+        let who = signers(verified.verdict());
+        lines.push(format!("  {name:<10} {version:<9} {who}"));
     }
     let layers: Vec<String> = made
         .image

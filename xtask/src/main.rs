@@ -41,7 +41,7 @@ enum Verb {
     Fetch(fetch::Args),
     /// Show the steps of a build, and which are done
     Plan(plan::Args),
-    /// Check who signed the sources, or any one file
+    /// Check who signed the sources, rebuild from nothing, and compare with the record
     Verify(verify::Args),
     /// Write the torrc of a bridge, a middle relay or an exit
     Torrc(Box<torrc::Args>),
