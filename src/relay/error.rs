@@ -212,6 +212,54 @@ pub enum Error {
         /// The rate.
         rate: String,
     },
+    /// An image that is not named by its digest.
+    #[error("image `{given}`: {reason}")]
+    Image {
+        /// As given.
+        given: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A path that compose files, command lines and units cannot all express.
+    #[error("path `{given}`: {reason}")]
+    HostPath {
+        /// The path.
+        given: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A torrc with which tor does not start, or the relay is of no use.
+    #[error("{file}: {first}")]
+    Faulty {
+        /// The torrc.
+        file: String,
+        /// The first error in it.
+        first: String,
+    },
+    /// A torrc without a port that could be published.
+    #[error("{file}: there is no fixed port to publish")]
+    NoPort {
+        /// The torrc.
+        file: String,
+    },
+    /// Two relays of one name.
+    #[error("{first} and {second} have the same nickname, `{name}`")]
+    SameName {
+        /// The nickname.
+        name: String,
+        /// One torrc.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Two public relays of one operator that no family connects.
+    #[error("{first} and {second} are run by the same people, and no family says so")]
+    NoFamily {
+        /// One torrc.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// One port for two things.
     #[error("port {port} is given to {first} and to {second}")]
     PortTwice {
@@ -246,6 +294,22 @@ impl Error {
             Self::HashedPassword => {
                 "give --control-password instead: it asks for the password and hashes it".to_owned()
             }
+            Self::Image { .. } => {
+                "name it by digest: NAME@sha256:…, or for an image that was loaded, the \
+                 sha256:… that `docker image inspect --format '{{.Id}}' NAME` prints"
+                    .to_owned()
+            }
+            Self::Faulty { file, .. } => {
+                format!("`cargo xtask check-torrc {file}` lists all of them")
+            }
+            Self::NoPort { .. } => "write a number after `ORPort`: `ORPort 9001`".to_owned(),
+            Self::SameName { .. } => "give each relay a --nickname of its own".to_owned(),
+            Self::NoFamily { .. } => {
+                "make a family key with `tor --keygen-family NAME`, and give each torrc the same \
+                 --family-id; or give each the other's fingerprint with --my-family"
+                    .to_owned()
+            }
+            Self::PortTwice { .. } => "give one of them another port".to_owned(),
             _ => return None,
         };
         Some(hint)

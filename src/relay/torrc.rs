@@ -183,6 +183,7 @@ impl Relay {
             }
             text.set("AccountingMax", max.for_tor());
             if let Some(start) = start {
+                text.comment("In the container's time, which is UTC.");
                 text.set("AccountingStart", start);
             }
         }

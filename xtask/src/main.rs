@@ -5,6 +5,7 @@
 
 mod build_image;
 mod check_torrc;
+mod compose;
 mod fetch;
 mod options;
 mod password;
@@ -47,6 +48,8 @@ enum Verb {
     Torrc(Box<torrc::Args>),
     /// Check a torrc, whoever wrote it, and say what to mend
     CheckTorrc(check_torrc::Args),
+    /// Write the containers around torrc files: a compose file, commands or units
+    Compose(compose::Args),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Verb::Verify(args) => verify::run(args, &ui),
         Verb::Torrc(args) => torrc::run(args, &ui),
         Verb::CheckTorrc(args) => check_torrc::run(args, &ui),
+        Verb::Compose(args) => compose::run(args, &ui),
     };
     result.unwrap_or_else(|error| {
         ui.error(&error);

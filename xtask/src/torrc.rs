@@ -228,8 +228,8 @@ fn parameters(args: &Args) -> Parameters {
     }
 }
 
-/// Keeps what is there, unless told otherwise: an operator's torrc is dear.
-fn write(path: &Path, text: &str, force: bool, ui: &Ui) -> Result<()> {
+/// Writes a file an operator may have changed: what is there is kept unless told otherwise.
+pub(crate) fn write(path: &Path, text: &str, force: bool, ui: &Ui) -> Result<()> {
     let same = fs_err::read(path).is_ok_and(|found| found == text.as_bytes());
     if path.exists() && !same && !force {
         bail!(

@@ -10,19 +10,19 @@ use super::value;
 
 /// One value of an option.
 #[derive(Debug, Clone)]
-pub(super) struct Setting {
+pub(in crate::relay) struct Setting {
     /// Where it stands.
-    pub(super) place: Place,
+    pub(in crate::relay) place: Place,
     /// The option.
-    pub(super) option: Known,
+    pub(in crate::relay) option: Known,
     /// The value.
-    pub(super) value: String,
+    pub(in crate::relay) value: String,
 }
 
 /// The settings that count, in their order.
-pub(super) struct Config {
+pub(in crate::relay) struct Config {
     /// The torrc itself, for what is about the file as a whole.
-    pub(super) file: Arc<str>,
+    pub(in crate::relay) file: Arc<str>,
     settings: Vec<Setting>,
     findings: Vec<Finding>,
 }
@@ -59,7 +59,7 @@ const DEPRECATED: &[&str] = &[
 
 impl Config {
     /// Takes in `lines`, and finds what is wrong with single ones.
-    pub(super) fn new(file: &str, lines: Vec<Placed>, findings: Vec<Finding>) -> Self {
+    pub(in crate::relay) fn new(file: &str, lines: Vec<Placed>, findings: Vec<Finding>) -> Self {
         let mut config = Self {
             file: file.into(),
             settings: Vec::new(),
@@ -193,42 +193,42 @@ impl Config {
     }
 
     /// All values of an option.
-    pub(super) fn all(&self, name: &str) -> Vec<Setting> {
+    pub(in crate::relay) fn all(&self, name: &str) -> Vec<Setting> {
         let named = |setting: &&Setting| setting.option.name == name;
         self.settings.iter().filter(named).cloned().collect()
     }
 
     /// All values of a port option: tor keeps a second name for each.
-    pub(super) fn ports(&self, name: &str) -> Vec<Setting> {
+    pub(in crate::relay) fn ports(&self, name: &str) -> Vec<Setting> {
         let second = format!("__{name}");
         let named = |setting: &&Setting| [name, &second].contains(&setting.option.name);
         self.settings.iter().filter(named).cloned().collect()
     }
 
     /// The value of an option.
-    pub(super) fn one(&self, name: &str) -> Option<Setting> {
+    pub(in crate::relay) fn one(&self, name: &str) -> Option<Setting> {
         self.all(name).pop()
     }
 
     /// The setting of an option that is 1.
-    pub(super) fn on(&self, name: &str) -> Option<Setting> {
+    pub(in crate::relay) fn on(&self, name: &str) -> Option<Setting> {
         self.one(name).filter(|setting| setting.value == "1")
     }
 
     /// The setting of an option that is 0.
-    pub(super) fn off(&self, name: &str) -> Option<Setting> {
+    pub(in crate::relay) fn off(&self, name: &str) -> Option<Setting> {
         self.one(name).filter(|setting| setting.value == "0")
     }
 
     /// The setting of an option that is an amount, and the amount in bytes.
-    pub(super) fn memory(&self, name: &str) -> Option<(Setting, u64)> {
+    pub(in crate::relay) fn memory(&self, name: &str) -> Option<(Setting, u64)> {
         let setting = self.one(name)?;
         let bytes = value::memory(&setting.value)?;
         Some((setting, bytes))
     }
 
     /// Says something about a setting.
-    pub(super) fn find(
+    pub(in crate::relay) fn find(
         &mut self,
         severity: Severity,
         rule: &'static str,
@@ -240,7 +240,7 @@ impl Config {
     }
 
     /// Says something about an option that is not set.
-    pub(super) fn missing(
+    pub(in crate::relay) fn missing(
         &mut self,
         severity: Severity,
         rule: &'static str,
@@ -282,7 +282,7 @@ impl Config {
     }
 
     /// All that was found.
-    pub(super) fn into_findings(self) -> Vec<Finding> {
+    pub(in crate::relay) fn into_findings(self) -> Vec<Finding> {
         self.findings
     }
 }

@@ -171,11 +171,12 @@ const SWITCHES: &[Switch] = &[
 
 fn directories(config: &mut Config) {
     match config.one("DataDirectory") {
+        // In this project's image that is in the volume, but not where it is looked for.
         None => config.missing(
-            Error,
+            Warning,
             "data-directory",
             "DataDirectory",
-            "keys and state are not in the volume: with the container the relay's identity is lost",
+            "keys and state go to the home of tor's user, which in most images is not in the volume",
             format!("add `DataDirectory {DATA_DIRECTORY}`"),
         ),
         Some(setting) if !in_volume(&setting.value) => config.find(

@@ -18,15 +18,14 @@ pub(super) fn expand(pattern: &str, files: &dyn Files) -> Vec<PathBuf> {
             .flat_map(|path| matches_in(path, part, files))
             .collect();
     }
+    paths.retain(|path| files.what(path) != What::Nothing);
     paths.sort();
     paths
 }
 
 fn matches_in(directory: &Path, part: &str, files: &dyn Files) -> Vec<PathBuf> {
     if !is_pattern(part) {
-        let path = directory.join(part.replace('\\', ""));
-        let exists = files.what(&path) != What::Nothing;
-        return exists.then_some(path).into_iter().collect();
+        return vec![directory.join(part.replace('\\', ""))];
     }
     let names = files.names(directory).unwrap_or_default();
     let fits = |name: &String| {

@@ -48,6 +48,8 @@ pub struct Disk {
 impl Disk {
     fn on_host(&self, path: &Path) -> PathBuf {
         match path.strip_prefix(crate::relay::CONFIG_DIRECTORY) {
+            // A directory without a name is the current one.
+            Ok(rest) if self.config == Path::new("") => Path::new(".").join(rest),
             Ok(rest) => self.config.join(rest),
             Err(_) => path.to_owned(),
         }
@@ -233,16 +235,14 @@ impl Expansion<'_> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::relay) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
 
     /// Files that are not there.
     #[derive(Default)]
-    pub(in crate::relay::check) struct Memory(
-        pub(in crate::relay::check) BTreeMap<PathBuf, Vec<u8>>,
-    );
+    pub(in crate::relay) struct Memory(pub(in crate::relay) BTreeMap<PathBuf, Vec<u8>>);
 
     impl Memory {
         fn of(files: &[(&str, &str)]) -> Self {

@@ -4,15 +4,15 @@ use std::net::IpAddr;
 
 /// What a port option says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listener {
+pub(in crate::relay) struct Listener {
     /// Where it listens.
-    pub(super) at: At,
+    pub(in crate::relay) at: At,
     flags: Vec<String>,
 }
 
 /// Where something listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum At {
+pub(in crate::relay) enum At {
     /// Nowhere: port 0.
     Nowhere,
     /// A Unix socket.
@@ -23,7 +23,7 @@ pub(super) enum At {
 
 /// An address as it is written there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Host {
+pub(in crate::relay) enum Host {
     /// A number.
     Ip(IpAddr),
     /// A name.
@@ -32,7 +32,7 @@ pub(super) enum Host {
 
 impl Listener {
     /// Reads a value; absent where tor refuses it.
-    pub(super) fn read(value: &str) -> Option<Self> {
+    pub(in crate::relay) fn read(value: &str) -> Option<Self> {
         if let Some(path) = value.strip_prefix("unix:") {
             let mut words = path.split_whitespace();
             let path = words.next()?;
@@ -50,22 +50,31 @@ impl Listener {
     }
 
     /// Whether it has that flag.
-    pub(super) fn has(&self, flag: &str) -> bool {
+    pub(in crate::relay) fn has(&self, flag: &str) -> bool {
         self.flags.iter().any(|own| own.eq_ignore_ascii_case(flag))
     }
 
     /// Whether it listens at all.
-    pub(super) fn listens(&self) -> bool {
+    pub(in crate::relay) fn listens(&self) -> bool {
         self.at != At::Nowhere && !self.has("NoListen")
     }
 
     /// Whether others are told of it.
-    pub(super) fn advertises(&self) -> bool {
+    pub(in crate::relay) fn advertises(&self) -> bool {
         self.at != At::Nowhere && !self.has("NoAdvertise")
     }
 
+    /// The number of the port that others than the machine itself reach, if it is fixed.
+    pub(in crate::relay) fn port(&self) -> Option<u16> {
+        match &self.at {
+            At::Port(Some(Host::Ip(ip)), _) if ip.is_loopback() => None,
+            At::Port(_, port) => *port,
+            At::Nowhere | At::Unix => None,
+        }
+    }
+
     /// Whether it has to do with IPv4: by default all do.
-    pub(super) fn is_v4(&self) -> bool {
+    pub(in crate::relay) fn is_v4(&self) -> bool {
         match &self.at {
             At::Port(Some(Host::Ip(ip)), _) => ip.is_ipv4(),
             _ => !self.has("IPv6Only"),
@@ -73,7 +82,7 @@ impl Listener {
     }
 
     /// Whether others than the machine itself may reach it, if the default may not.
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::relay) fn is_open(&self) -> bool {
         match &self.at {
             At::Port(Some(Host::Ip(ip)), _) => !ip.is_loopback(),
             At::Port(Some(Host::Name(name)), _) => name != "localhost",
@@ -82,7 +91,7 @@ impl Listener {
     }
 
     /// The address it binds to, where that is one that a container does not have.
-    pub(super) fn foreign_address(&self) -> Option<IpAddr> {
+    pub(in crate::relay) fn foreign_address(&self) -> Option<IpAddr> {
         match &self.at {
             At::Port(Some(Host::Ip(ip)), _) if self.listens() => {
                 Some(*ip).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())

@@ -19,12 +19,16 @@ mod ports;
 mod table;
 mod value;
 
+#[cfg(test)]
+pub(super) use include::tests::Memory;
+
 pub use finding::{Finding, Place, Severity};
 pub use include::{Disk, Files, What};
 pub use parse::{Change, Line, SyntaxError, parse};
 
 use super::Role;
 use config::Config;
+use listener::Listener;
 
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +50,7 @@ impl Checked {
 /// Checks `text`, which `name` stands for in findings, for a relay that is meant to be
 /// `role`; if that is not known, for what the torrc makes of it.
 pub fn check(name: &str, text: &[u8], role: Option<Role>, files: &dyn Files) -> Checked {
-    let (lines, findings) = include::expand(name, text, files);
-    let mut config = Config::new(name, lines, findings);
+    let mut config = read(name, text, files);
     let role = role.unwrap_or_else(|| actual_role(&config));
     identity::check(&mut config, role);
     ports::check(&mut config, role);
@@ -60,6 +63,34 @@ pub fn check(name: &str, text: &[u8], role: Option<Role>, files: &dyn Files) -> 
     findings.sort_by_key(|finding| finding.line.unwrap_or(usize::MAX));
     findings.sort_by_key(|finding| finding.file != name);
     Checked { role, findings }
+}
+
+/// The settings of `text`, for what else is to be known of it.
+pub(super) fn read(name: &str, text: &[u8], files: &dyn Files) -> Config {
+    let (lines, findings) = include::expand(name, text, files);
+    Config::new(name, lines, findings)
+}
+
+/// The ports on which others than the machine itself reach the relay.
+pub(super) fn published_ports(config: &Config) -> Vec<u16> {
+    let or_ports = config.ports("ORPort").into_iter().filter_map(|setting| {
+        let listener = Listener::read(&setting.value)?;
+        listener.port().filter(|_| listener.listens())
+    });
+    let transports = config.all("ServerTransportListenAddr").into_iter();
+    let transports = transports.filter_map(|setting| {
+        let address = setting.value.split_whitespace().nth(1)?.to_owned();
+        Listener::read(&address)?.port()
+    });
+    let mut ports: Vec<u16> = or_ports.chain(transports).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// `ShutdownWaitLength` in seconds, if it is set.
+pub(super) fn shutdown_wait(config: &Config) -> Option<u64> {
+    value::seconds(&config.one("ShutdownWaitLength")?.value)
 }
 
 /// What the torrc makes of the relay.

@@ -70,7 +70,7 @@ impl Section {
 
 /// An option that tor knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Known {
+pub(in crate::relay) struct Known {
     /// Its name as tor writes it.
     pub(super) name: &'static str,
     /// What it takes.

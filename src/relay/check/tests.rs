@@ -5,7 +5,6 @@ use std::process::Command;
 
 use proptest::prelude::*;
 
-use super::include::tests::Memory;
 use super::*;
 use crate::relay::{ExitPolicy, Role, tor_is_here};
 
@@ -547,7 +546,7 @@ fn the_guide_of_2016() {
     4 note bandwidth-of-all
     5 warning bandwidth-without-unit
     - note socks-port
-    - error data-directory
+    - warning data-directory
     ");
     insta::assert_snapshot!(found(Role::Middle), @r"
     2 warning dirport
@@ -557,7 +556,7 @@ fn the_guide_of_2016() {
     5 warning bandwidth-without-unit
     8 warning exit-relay-unset
     - note socks-port
-    - error data-directory
+    - warning data-directory
     ");
     insta::assert_snapshot!(found(Role::Exit), @r"
     2 warning dirport
@@ -567,7 +566,7 @@ fn the_guide_of_2016() {
     5 warning bandwidth-without-unit
     - note socks-port
     - warning exit-relay-unset
-    - error data-directory
+    - warning data-directory
     ");
     // As it is printed, nothing filled in.
     let raw = "Address ${ADDRESS}\nBandwidthRate ${BANDWITH_RATE}\nNickname ${NICKNAME}\n";
@@ -582,7 +581,7 @@ fn the_guide_of_2016() {
     - error orport-missing
     - note socks-port
     - note exit-relay-unset
-    - error data-directory
+    - warning data-directory
     ");
 }
 
@@ -606,7 +605,7 @@ fn what_the_user_reads() {
     torrc:7: error: no ORPort is advertised: nobody finds the relay, and tor does not start [orport-not-published]
         mend: take `NoAdvertise` away
         manual: SERVER OPTIONS, ORPort
-    torrc: error: keys and state are not in the volume: with the container the relay's identity is lost [data-directory]
+    torrc: warning: keys and state go to the home of tor's user, which in most images is not in the volume [data-directory]
         mend: add `DataDirectory /tordata`
         manual: GENERAL OPTIONS, DataDirectory
     ");

@@ -70,8 +70,11 @@ fn what_is_missing_or_does_not_go_together() {
     --sandbox and --transport exclude each other
     transport `obfs4`: it is given twice; tor ignores the second
     port 9001 is given to the ORPort and to the transport obfs4
+    hint: give one of them another port
     port 9001 is given to the ORPort and to --control-port
+    hint: give one of them another port
     port 9051 is given to --control-port and to --metrics-port
+    hint: give one of them another port
     --accounting-start does nothing without --accounting-max
     --control-password does nothing without --control-port
     ");

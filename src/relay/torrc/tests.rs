@@ -1,30 +1,12 @@
 //! What is written, that nothing is found in it, and that it reads back.
 
-use std::io;
-use std::path::Path;
 use std::process::Command;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::relay::check::{Files, Severity, What, check, parse};
+use crate::relay::check::{Memory, Severity, check, parse};
 use crate::relay::{HashedPassword, Parameters, tor_is_here};
-
-struct Nothing;
-
-impl Files for Nothing {
-    fn what(&self, _: &Path) -> What {
-        What::Nothing
-    }
-
-    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn names(&self, _: &Path) -> io::Result<Vec<String>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-}
 
 fn relay(role: Role, toml: &str) -> Relay {
     let least = "nickname = \"relay1\"\ncontact-email = \"ada@example.org\"\n";
@@ -148,6 +130,7 @@ fn everything_at_once() {
     # 1 TB a month in either direction, then the relay sleeps until the next.
     # At the full rate it lasts 22 hours; 3.04 Mbit/s would last the month.
     AccountingMax 953674 MBytes
+    # In the container's time, which is UTC.
     AccountingStart month 1 00:00
 
     # An exit: what leaves it seems to come from its address.
@@ -209,6 +192,7 @@ fn everything_at_once() {
     # 1 TB a month in either direction, then the relay sleeps until the next.
     # At the full rate it lasts 22 hours; 3.04 Mbit/s would last the month.
     AccountingMax 953674 MBytes
+    # In the container's time, which is UTC.
     AccountingStart month 1 00:00
 
     # A bridge: not in the public list of relays.
@@ -331,7 +315,7 @@ proptest! {
     fn nothing_is_found_in_what_is_written((role, toml) in parameters()) {
         let torrc = relay(role, &toml).torrc();
         for role in [Some(role), None] {
-            let checked = check("torrc", torrc.as_bytes(), role, &Nothing);
+            let checked = check("torrc", torrc.as_bytes(), role, &Memory::default());
             // That it sleeps for most of the month is what was asked for, and is said.
             let unexpected = checked.findings.iter().find(|finding| {
                 finding.rule != "accounting-hibernates" || finding.severity != Severity::Note

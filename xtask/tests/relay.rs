@@ -1,0 +1,224 @@
+//! torrc, check-torrc and compose as their users meet them: exit codes, streams, files.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const LEAST: [&str; 4] = ["--nickname", "relay1", "--contact-email", "ada@example.org"];
+
+fn xtask(directory: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn torrc(directory: &Path, role: &str, more: &[&str], input: &str) -> Output {
+    let arguments = [&["torrc", role], &LEAST[..], more].concat();
+    xtask(directory, &arguments, input)
+}
+
+#[test]
+fn a_torrc_goes_to_standard_output_and_passes_the_check() {
+    let directory = tempfile::tempdir().unwrap();
+    for role in ["bridge", "middle", "exit"] {
+        let written = torrc(directory.path(), role, &["--rate", "100Mbit"], "");
+        assert_eq!(code(&written), 0, "{}", err(&written));
+        assert!(out(&written).contains("Nickname relay1\n"));
+        assert!(err(&written).contains("public"), "{}", err(&written));
+        let checked = xtask(
+            directory.path(),
+            &["check-torrc", "-", "--role", role],
+            &out(&written),
+        );
+        assert_eq!((code(&checked), out(&checked).as_str()), (0, ""), "{role}");
+    }
+}
+
+#[test]
+fn an_exit_is_warned_of_even_when_quiet() {
+    let directory = tempfile::tempdir().unwrap();
+    let written = torrc(directory.path(), "exit", &["--quiet"], "");
+    assert!(
+        err(&written).starts_with("warning: an exit's traffic"),
+        "{}",
+        err(&written)
+    );
+    let written = torrc(directory.path(), "middle", &["--quiet"], "");
+    assert_eq!(err(&written), "");
+}
+
+#[test]
+fn the_password_comes_from_standard_input_and_is_not_repeated() {
+    let directory = tempfile::tempdir().unwrap();
+    let more = ["--control-port", "9051", "--control-password"];
+    let written = torrc(directory.path(), "middle", &more, "sesame\n");
+    assert!(
+        out(&written).contains("\nHashedControlPassword 16:"),
+        "{}",
+        err(&written)
+    );
+    assert!(!out(&written).contains("sesame") && !err(&written).contains("sesame"));
+    let empty = torrc(directory.path(), "middle", &more, "");
+    assert_eq!(code(&empty), 1);
+    assert!(err(&empty).contains("it is empty"), "{}", err(&empty));
+}
+
+#[test]
+fn a_file_that_is_there_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("torrc");
+    let first = torrc(directory.path(), "middle", &["--out", "torrc"], "");
+    assert_eq!((code(&first), out(&first).as_str()), (0, ""));
+    let text = fs_err::read_to_string(&file).unwrap();
+    let again = torrc(directory.path(), "middle", &["--out", "torrc"], "");
+    assert!(err(&again).contains("torrc: unchanged"), "{}", err(&again));
+    let other = torrc(directory.path(), "exit", &["--out", "torrc"], "");
+    assert_eq!(code(&other), 1);
+    assert!(err(&other).contains("--force"), "{}", err(&other));
+    assert_eq!(fs_err::read_to_string(&file).unwrap(), text);
+    let forced = torrc(directory.path(), "exit", &["--out", "torrc", "--force"], "");
+    assert_eq!(code(&forced), 0);
+    assert_ne!(fs_err::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn what_is_wrong_in_a_file_of_parameters_is_said_with_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = |text: &str| {
+        fs_err::write(directory.path().join("relay.toml"), text).unwrap();
+        let output = xtask(
+            directory.path(),
+            &["torrc", "middle", "--from", "relay.toml"],
+            "",
+        );
+        assert_eq!(code(&output), 1);
+        err(&output)
+    };
+    assert_eq!(
+        said("nickname = \"relay1\"\ncolour = \"red\"\n")
+            .split(", expected")
+            .next(),
+        Some("error: relay.toml:2: unknown field `colour`")
+    );
+    assert_eq!(
+        said("nickname = \"relay1\"\nburst = \"1Gbit\"\n"),
+        "error: relay.toml:2: --burst does nothing without --rate\n"
+    );
+}
+
+#[test]
+fn a_page_for_exits_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let more = ["--notice-out", "exit.html"];
+    assert_eq!(code(&torrc(directory.path(), "exit", &more, "")), 0);
+    let page = fs_err::read_to_string(directory.path().join("exit.html")).unwrap();
+    assert!(page.contains("relay1") && page.contains("&lt;ada@example.org&gt;"));
+    let refused = torrc(directory.path(), "middle", &more, "");
+    assert_eq!(code(&refused), 1);
+    assert!(!err(&refused).contains("written"), "{}", err(&refused));
+}
+
+#[test]
+fn findings_are_data_and_set_the_exit_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "Nickname relay1\nContactInfo a@example.org\nORPort 9001\nSocksPort 0\n\
+                DataDirectory /tordata\nExitRelay 0\nDirPort 9030\n";
+    fs_err::write(directory.path().join("torrc"), text).unwrap();
+    let checked = xtask(directory.path(), &["check-torrc", "torrc"], "");
+    assert_eq!(code(&checked), 1);
+    assert_eq!(
+        out(&checked),
+        "torrc:7: warning: relays have had no DirPort since tor 0.4.6: nobody uses it [dirport]\n    \
+         mend: delete the line, and do not publish the port\n    \
+         manual: DIRECTORY SERVER OPTIONS, DirPort\n"
+    );
+    assert_eq!(err(&checked), "torrc, role middle: 1 warning\n");
+    let json = xtask(directory.path(), &["check-torrc", "torrc", "--json"], "");
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["findings"][0]["rule"], "dirport");
+    assert_eq!(
+        (&json["passes"], &json["role"]),
+        (&false.into(), &"middle".into())
+    );
+    let missing = xtask(directory.path(), &["check-torrc", "none"], "");
+    assert_eq!(code(&missing), 1);
+    assert!(err(&missing).contains("`none`"), "{}", err(&missing));
+}
+
+#[test]
+fn what_a_torrc_includes_lies_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "%include /usr/local/etc/tor/more/*.conf\n";
+    fs_err::write(directory.path().join("torrc"), text).unwrap();
+    fs_err::create_dir_all(directory.path().join("more")).unwrap();
+    fs_err::write(directory.path().join("more/1.conf"), "\nMakeCoffee 1\n").unwrap();
+    let checked = xtask(directory.path(), &["check-torrc", "torrc"], "");
+    let place = "/usr/local/etc/tor/more/1.conf:2: error: tor has no option `MakeCoffee`";
+    assert!(out(&checked).contains(place), "{}", out(&checked));
+}
+
+#[test]
+fn the_containers_follow_the_torrc() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().canonicalize().unwrap();
+    let more = ["--or-port", "443", "--out", "config/torrc"];
+    assert_eq!(code(&torrc(&place, "middle", &more, "")), 0);
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let with = |more: &[&str]| {
+        let arguments = [&["compose", "config/torrc", "--image", &digest], more].concat();
+        xtask(&place, &arguments, "")
+    };
+    let compose = with(&[]);
+    assert_eq!(code(&compose), 0, "{}", err(&compose));
+    let data = place.join("data/relay1").display().to_string();
+    assert!(out(&compose).contains("\"443:443\"") && out(&compose).contains(&data));
+    assert!(
+        err(&compose).contains("sudo install -d"),
+        "{}",
+        err(&compose)
+    );
+    let command = with(&["--docker-run", "--open-files", "20000"]);
+    assert!(
+        out(&command).contains("--ulimit nofile=20000:20000"),
+        "{}",
+        out(&command)
+    );
+    let units = with(&["--systemd", "--out", "units"]);
+    assert_eq!((code(&units), out(&units).as_str()), (0, ""));
+    let unit = fs_err::read_to_string(place.join("units/tor-relay1.container")).unwrap();
+    assert!(unit.contains("PublishPort=443:443\n"), "{unit}");
+    let json: serde_json::Value = serde_json::from_slice(&with(&["--json"]).stdout).unwrap();
+    assert_eq!(json[0]["ports"][0], 443);
+    let tagged = xtask(
+        &place,
+        &["compose", "config/torrc", "--image", "tor:latest"],
+        "",
+    );
+    assert_eq!(code(&tagged), 2);
+}
