@@ -26,10 +26,13 @@ pub fn put(file: NamedTempFile, name: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(name)
         .map_err(|error| in_file(error.error, name))?;
-    match name.parent() {
-        Some(parent) => fs_err::File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
+    fs_err::File::open(directory_of(name))?.sync_all()
+}
+
+/// The directory that `name` is in; a name alone is in the current one.
+fn directory_of(name: &Path) -> &Path {
+    let parent = name.parent().filter(|parent| *parent != Path::new(""));
+    parent.unwrap_or(Path::new("."))
 }
 
 /// Replaces the file `name` by `bytes`, unless they are what is there; says whether it did.
@@ -37,8 +40,7 @@ pub fn with_bytes(name: &Path, bytes: &[u8]) -> io::Result<bool> {
     if fs_err::read(name).is_ok_and(|found| found == bytes) {
         return Ok(false);
     }
-    let directory = name.parent().unwrap_or(Path::new("."));
-    let mut file = begin(directory)?;
+    let mut file = begin(directory_of(name))?;
     io::Write::write_all(&mut file, bytes)?;
     put(file, name)?;
     Ok(true)
@@ -79,6 +81,14 @@ mod tests {
         assert!(!with_bytes(&name, b"one").unwrap());
         assert!(with_bytes(&name, b"two").unwrap());
         assert_eq!(fs_err::read(&name).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_name_alone_is_in_the_current_directory() {
+        let table = [("a/b", "a"), ("b", "."), ("/b", "/")];
+        for (name, directory) in table {
+            assert_eq!(directory_of(Path::new(name)), Path::new(directory));
+        }
     }
 
     #[test]
