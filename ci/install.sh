@@ -8,12 +8,22 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-# program:package
-needed=(cc:gcc make:make perl:perl python3:python3)
 packages=()
-for pair in "${needed[@]}"; do
-    command -v "${pair%%:*}" >/dev/null || packages+=("${pair##*:}")
-done
+# need PACKAGE TEST...: installs the package unless the test passes.
+need() {
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || packages+=("$package")
+}
+need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+need gcc command -v cc
+need git command -v git
+need libc6-dev test -e /usr/include/stdio.h
+need make command -v make
+need perl command -v perl
+# pip is asked for the index it is configured with; it installs nothing.
+need python3-pip python3 -m pip --version
+
 if ((${#packages[@]})); then
     as_root=()
     ((EUID == 0)) || as_root=(sudo)

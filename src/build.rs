@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Instant;
 
 use fs_err as fs;
 
@@ -226,7 +225,12 @@ struct Running<'a> {
 impl Running<'_> {
     fn make(&self, engine: &dyn Sandbox) -> Result<Built, Error> {
         let store = self.builder.store;
-        let _claim = store.claim(&self.step.key)?;
+        let _claim = store.claim(&self.step.key, || {
+            let name = self.step.name;
+            self.builder
+                .progress
+                .note(&format!("{name}: another run is making it, waiting"));
+        })?;
         // Another run may have made it while we waited.
         if let Some(built) = store.find(self.step)? {
             return Ok(built);
@@ -241,7 +245,6 @@ impl Running<'_> {
             .into());
         }
         let task = self.builder.progress.begin(&self.title(), None);
-        let started = Instant::now();
         let folder = self.workspace.path().join(self.step.name);
         fs::create_dir(&folder)?;
         let out = match &self.step.work {
@@ -251,7 +254,7 @@ impl Running<'_> {
         };
         drop(tokens);
         let built = store.keep(self.step, &out)?;
-        task.finish(&format!("{} s", started.elapsed().as_secs()));
+        task.finish("done");
         // The next steps want the disk, and the page cache that the tree takes up.
         fs::remove_dir_all(&folder)?;
         Ok(built)

@@ -126,13 +126,16 @@ impl Store {
         Ok(Workspace { path, _lock: lock })
     }
 
-    /// Waits until nobody else makes the output of `key`.
+    /// Waits until nobody else makes the output of `key`; `waiting` is called if somebody does.
     ///
     /// # Errors
     /// When the lock cannot be taken.
-    pub fn claim(&self, key: &Key) -> io::Result<Claim> {
+    pub fn claim(&self, key: &Key, waiting: impl FnOnce()) -> io::Result<Claim> {
         let lock = fs::File::create(self.root.join("locks").join(key.as_str()))?;
-        lock.file().lock()?;
+        if lock.file().try_lock().is_err() {
+            waiting();
+            lock.file().lock()?;
+        }
         Ok(Claim { _lock: lock })
     }
 

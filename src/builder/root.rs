@@ -36,14 +36,18 @@ pub struct Root {
     pub name: &'static str,
 }
 
-/// The tools that the host's `PATH` does not have.
+/// Finds out whether the host has all [`TOOLS`].
 ///
 /// # Errors
-/// [`Error::MissingTools`], naming all of them.
+/// [`Error::MissingTools`], naming all that it lacks.
 pub fn check_host_tools() -> Result<(), Error> {
+    check_tools(|tool| locate(tool).is_some())
+}
+
+fn check_tools(is_here: impl Fn(&str) -> bool) -> Result<(), Error> {
     let missing: Vec<String> = TOOLS
         .iter()
-        .filter(|tool| locate(tool).is_none())
+        .filter(|tool| !is_here(tool))
         .map(|tool| (*tool).to_owned())
         .collect();
     if missing.is_empty() {
@@ -124,6 +128,22 @@ mod tests {
     #[test]
     fn tools_are_sorted_and_single() {
         assert!(TOOLS.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_at_once() {
+        let error = check_tools(|tool| tool != "make" && tool != "perl").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "this host lacks make, perl, which the build needs"
+        );
+        assert!(
+            error
+                .hint()
+                .unwrap()
+                .contains("`sudo apt-get install make perl`")
+        );
+        assert!(check_tools(|_| true).is_ok());
     }
 
     #[test]

@@ -16,6 +16,9 @@ use serde_json::json;
 use crate::options::{Sources, repository};
 use crate::ui::{self, Ui};
 
+/// The largest user number that a layer can hold: seven octal digits in a ustar header.
+const MOST_UID: i64 = 0o777_7777;
+
 /// The arguments of `build-image`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -38,8 +41,8 @@ pub(crate) struct Args {
 pub(crate) struct Build {
     #[command(flatten)]
     pub(crate) sources: Sources,
-    /// The user and group that tor runs as, a number
-    #[arg(long, default_value_t = 45553)]
+    /// The user and group that tor runs as: a number, not root's
+    #[arg(long, default_value_t = 45553, value_parser = clap::value_parser!(u32).range(1..=MOST_UID))]
     pub(crate) uid: u32,
     /// What the image runs on
     #[arg(long, default_value_t = Target::X86_64)]
