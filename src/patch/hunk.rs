@@ -1,20 +1,20 @@
 //! Applies hunks to the text of a file, in memory.
 
+use super::error::shown;
 use super::parse::{Hunk, Side};
 
 /// The first line that is not what the patch says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mismatch<'t> {
+pub(super) struct Mismatch {
     /// The hunk and the line of the old file, both counted from 1.
     pub(super) hunk: usize,
     pub(super) line: usize,
-    /// `None` is the end of the file.
-    pub(super) expected: Option<&'t [u8]>,
-    pub(super) got: Option<&'t [u8]>,
+    pub(super) expected: String,
+    pub(super) got: String,
 }
 
 /// The new text of a file whose text is `old`.
-pub(super) fn apply<'t>(hunks: &[Hunk<'t>], old: &'t [u8]) -> Result<Vec<u8>, Mismatch<'t>> {
+pub(super) fn apply(hunks: &[Hunk], old: &[u8]) -> Result<Vec<u8>, Mismatch> {
     let lines: Vec<&[u8]> = old.split_inclusive(|byte| *byte == b'\n').collect();
     let mut new = Vec::with_capacity(old.len());
     let mut done = 0;
@@ -22,8 +22,8 @@ pub(super) fn apply<'t>(hunks: &[Hunk<'t>], old: &'t [u8]) -> Result<Vec<u8>, Mi
         let mismatch = |line: usize, expected| Mismatch {
             hunk: number + 1,
             line: line + 1,
-            expected,
-            got: lines.get(line).copied(),
+            expected: shown(expected),
+            got: shown(lines.get(line).copied()),
         };
         let Some(between) = lines.get(done..hunk.before) else {
             let first = hunk.lines.iter().min_by_key(|(side, _)| *side == Side::New);
@@ -39,13 +39,16 @@ pub(super) fn apply<'t>(hunks: &[Hunk<'t>], old: &'t [u8]) -> Result<Vec<u8>, Mi
                 done += 1;
             }
             if *side != Side::Old {
+                // Only the file's last line can lack a newline; the patch takes it for whole.
                 if new.last().is_some_and(|byte| *byte != b'\n') {
-                    // The patch or the file ended the text before.
-                    return Err(mismatch(done, None));
+                    let last = done.saturating_sub(1);
+                    let whole = [lines.get(last).copied().unwrap_or_default(), b"\n"].concat();
+                    return Err(mismatch(last, Some(&whole)));
                 }
                 new.extend_from_slice(text);
             }
         }
+        // The patch ended the file, and the file goes on.
         if lines.get(done).is_some() && new.last().is_some_and(|byte| *byte != b'\n') {
             return Err(mismatch(done, None));
         }

@@ -93,8 +93,8 @@ fn check(patch: &str, change: &Change, root: &Path) -> Result<Outcome, Error> {
         file: change.name.to_string(),
         hunk: mismatch.hunk,
         line: mismatch.line,
-        expected: shown(mismatch.expected),
-        got: shown(mismatch.got),
+        expected: mismatch.expected,
+        got: mismatch.got,
     })?;
     if change.kind == Kind::Delete && !new.is_empty() {
         let first = new.split_inclusive(|byte| *byte == b'\n').next();

@@ -197,6 +197,7 @@ impl<'p> Lines<'p> {
         }
         let mut lines = Vec::new();
         let (mut old_left, mut new_left) = (old.count, new.count);
+        let (mut old_ended, mut new_ended) = at.ended;
         while old_left + new_left > 0 {
             let (side, text) = match self.peek() {
                 Some([b' ', text @ ..]) if old_left > 0 && new_left > 0 => (Side::Both, text),
@@ -207,30 +208,40 @@ impl<'p> Lines<'p> {
                     return Err(self.unexpected(expected));
                 }
             };
+            if side != Side::New && old_ended || side != Side::Old && new_ended {
+                return Err(self.unexpected("no line behind one without a newline"));
+            }
             let Some(bare) = text.strip_suffix(b"\n") else {
                 return Err(self.unexpected("a whole line"));
             };
             self.next();
-            old_left -= usize::from(side != Side::New);
-            new_left -= usize::from(side != Side::Old);
+            let (in_old, in_new) = (side != Side::New, side != Side::Old);
+            old_left -= usize::from(in_old);
+            new_left -= usize::from(in_new);
             // `\ No newline at end of file`, in whatever language.
             let ends = self.after("\\ ").is_some();
+            old_ended |= in_old && ends;
+            new_ended |= in_new && ends;
             lines.push((side, if ends { bare } else { text }));
         }
         *at = Position {
             old: old.before + old.count,
             new: new.before + new.count,
+            ended: (old_ended, new_ended),
         };
         let before = old.before;
         Ok(Hunk { before, lines })
     }
 }
 
-/// How many lines of the old and of the new file lie behind.
+/// How far the hunks behind reach in both files.
 #[derive(Default)]
 struct Position {
+    /// How many lines of the old and of the new file lie behind.
     old: usize,
     new: usize,
+    /// Whether the old and the new file have ended, with a line without a newline.
+    ended: (bool, bool),
 }
 
 /// Some lines of a file.

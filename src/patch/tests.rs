@@ -212,13 +212,19 @@ fn each_is_refused_and_nothing_is_changed() {
         ),
         (
             format!("{numbers}@@ -1 +1,2 @@\n-one\n+1\n\\ No newline at end of file\n+2\n"),
-            "x.patch: hunk 1 does not apply: line 2 of `numbers`: \
-             expected the end of the file, got `two`",
+            "x.patch, line 9: expected no line behind one without a newline, got `+2`",
+        ),
+        (
+            format!(
+                "{numbers}@@ -7 +7 @@\n-seven\n+7\n\\ No newline at end of file\n\
+                 @@ -7,0 +8 @@\n+8\n"
+            ),
+            "x.patch, line 10: expected no line behind one without a newline, got `+8`",
         ),
         (
             "--- a/dir/open\n+++ b/dir/open\n@@ -2,0 +3 @@\n+more\n".into(),
-            "x.patch: hunk 1 does not apply: line 3 of `dir/open`: \
-             expected the end of the file, got the end of the file",
+            "x.patch: hunk 1 does not apply: line 2 of `dir/open`: expected `last`, \
+             got `last` without a newline",
         ),
         (
             "--- a/dir/open\n+++ /dev/null\n@@ -1 +0,0 @@\n-first\n".into(),

@@ -237,11 +237,6 @@ fn judge(record: &Record, extra: &[u8]) -> Result<(), Rule> {
     if directory && (record.size > 0 || record.packed > 0) {
         return Err(Rule::Contents);
     }
-    if record.method == STORED && record.packed != record.size {
-        return Err(Rule::WrongSize {
-            declared: record.size.into(),
-        });
-    }
     Ok(())
 }
 

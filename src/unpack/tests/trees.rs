@@ -213,6 +213,48 @@ fn several_at_once_make_one_tree() {
     assert_eq!(scene.left().len(), 16);
 }
 
+/// Unpacks while another process, played by this one, holds the half-made tree; `end` is
+/// what the other does with it before it lets go.
+fn beside_another(end: impl FnOnce(&Path)) -> (Scene, Result<(), Error>) {
+    let scene = Scene::new("x.tgz", &gz(&Tar::default().file("a", b"ours").end()));
+    let half_made = scene.dest().with_file_name(".tree.unpacking");
+    fs_err::create_dir(&half_made).unwrap();
+    fs_err::write(half_made.join("a"), "theirs").unwrap();
+    let lock = fs_err::File::open(&half_made).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let done = std::thread::scope(|scope| {
+        let unpacking = scope.spawn(|| scene.unpack());
+        // Long enough for it to do harm, did it not wait. Too short, it does none.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let untouched = fs_err::read_to_string(half_made.join("a")).unwrap();
+        assert_eq!(untouched, "theirs");
+        end(&half_made);
+        drop(lock);
+        unpacking.join().unwrap()
+    });
+    (scene, done)
+}
+
+#[test]
+fn another_that_is_at_work_is_waited_for() {
+    let finish = |half_made: &Path| {
+        fs_err::rename(half_made, half_made.with_file_name("tree")).unwrap();
+    };
+    let (scene, done) = beside_another(finish);
+    assert!(matches!(done, Err(Error::Exists { .. })), "{done:?}");
+    assert_eq!(
+        fs_err::read_to_string(scene.dest().join("a")).unwrap(),
+        "theirs"
+    );
+    assert_eq!(scene.left(), ["out/tree", "out/tree/a"]);
+
+    let give_up = |half_made: &Path| fs_err::remove_dir_all(half_made).unwrap();
+    let (scene, done) = beside_another(give_up);
+    done.unwrap();
+    assert_eq!(picture(&scene.dest()), "a 644 x1 \"ours\"\n");
+    assert_eq!(scene.left(), ["out/tree", "out/tree/a"]);
+}
+
 #[test]
 fn the_ending_says_the_format() {
     for name in ["x.tar", "x.gz", "x.deb", "xz", "tar.xz.asc", "", "x.TAR.GZ"] {
