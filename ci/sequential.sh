@@ -38,7 +38,7 @@ step() {
     case $archive in
     *.tar.gz | *.crate) tar -xzf "$archive" -C build/src --strip-components 1 --no-same-owner ;;
     esac
-    unshare --user --map-root-user --mount --net bash -euc '
+    unshare --user --map-root-user --mount --net --fork --kill-child bash -euc '
         for place in build toolchain tools; do mkdir -p root/$place; done
         for folder in usr bin lib lib64 sbin dev proc tmp; do
             [ -e /$folder ] || continue
