@@ -322,6 +322,8 @@ pub(in crate::relay) mod tests {
         /c/one:1 B 1
         /c/d/20.conf:1 D 20
         ");
+        // Hidden files only where the dot is named.
+        insta::assert_snapshot!(shown("%include /c/d/.*\n%include /c/d/*dden\n", &files), @"/c/d/.hidden:1 Hidden 1");
     }
 
     #[test]

@@ -234,7 +234,10 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+    use crate::relay::tor_is_here;
 
     fn read(text: &str) -> Vec<(usize, String, String)> {
         let (lines, errors) = parse(text.as_bytes());
@@ -243,38 +246,72 @@ mod tests {
         lines.into_iter().map(parts).collect()
     }
 
+    /// Texts of one setting and the value. The examples of torrc_format.txt, and more of the
+    /// kind.
+    const SINGLE: &[(&str, &str)] = &[
+        ("Foo Bar", "Bar"),
+        ("  Foo\tBar  \n", "Bar"),
+        ("Foo    Bar    Baz    ", "Bar    Baz"),
+        ("Foo\\\nBar", "Bar"),
+        ("Foo Bar   #today", "Bar"),
+        ("Foo Bar#tomorrow", "Bar"),
+        ("Foo Bar\r\n", "Bar"),
+        ("Foo \"Bar\"\r\n", "Bar"),
+        ("Foo one\\\r\ntwo", "onetwo"),
+        ("Foo \"Bar!\"", "Bar!"),
+        ("Foo \"a # b\" # c", "a # b"),
+        ("Foo \"\\\"Bar\\\"\\nand\\tall\"", "\"Bar\"\nand\tall"),
+        ("Foo \"\\x41\\102\\0103\\'\"", "AB\u{8}3'"),
+        ("Foo \"\\xe2\\x82\\xac\"", "€"),
+        ("Foo\\\nBar\\\nand\\\nfriends", "Barandfriends"),
+        (
+            "Foo \\\nMany\\\\\\\nBacksl\\ashes \\\\\nhere",
+            "Many\\\\Backsl\\ashes \\here",
+        ),
+        ("Foo one \\\n# comment\n two", "one  two"),
+        ("Foo one \\\n two # comment \\\n three", "one  two  three"),
+        ("Foo", ""),
+        ("Foo#Bar", ""),
+        ("Foo \"\"", ""),
+        ("Foo a\"b\"", "a\"b\""),
+    ];
+
     #[test]
     fn single_settings() {
-        // The examples of torrc_format.txt, and more of the kind.
-        let table = [
-            ("Foo Bar", "Bar"),
-            ("  Foo\tBar  \n", "Bar"),
-            ("Foo    Bar    Baz    ", "Bar    Baz"),
-            ("Foo\\\nBar", "Bar"),
-            ("Foo Bar   #today", "Bar"),
-            ("Foo Bar#tomorrow", "Bar"),
-            ("Foo Bar\r\n", "Bar"),
-            ("Foo \"Bar\"\r\n", "Bar"),
-            ("Foo one\\\r\ntwo", "onetwo"),
-            ("Foo \"Bar!\"", "Bar!"),
-            ("Foo \"a # b\" # c", "a # b"),
-            ("Foo \"\\\"Bar\\\"\\nand\\tall\"", "\"Bar\"\nand\tall"),
-            ("Foo \"\\x41\\102\\0103\\'\"", "AB\u{8}3'"),
-            ("Foo \"\\xe2\\x82\\xac\"", "€"),
-            ("Foo\\\nBar\\\nand\\\nfriends", "Barandfriends"),
-            (
-                "Foo \\\nMany\\\\\\\nBacksl\\ashes \\\\\nhere",
-                "Many\\\\Backsl\\ashes \\here",
-            ),
-            ("Foo one \\\n# comment\n two", "one  two"),
-            ("Foo one \\\n two # comment \\\n three", "one  two  three"),
-            ("Foo", ""),
-            ("Foo#Bar", ""),
-            ("Foo \"\"", ""),
-            ("Foo a\"b\"", "a\"b\""),
-        ];
-        for (text, value) in table {
-            assert_eq!(read(text), [(1, "Foo".into(), value.into())], "{text:?}");
+        for (text, value) in SINGLE {
+            let expected = [(1, "Foo".to_owned(), (*value).to_owned())];
+            assert_eq!(read(text), expected, "{text:?}");
+        }
+    }
+
+    /// Tor itself, where it is there, reads the same from the same text.
+    #[test]
+    fn as_tor_reads_them() {
+        if !tor_is_here("as_tor_reads_them", "0.4") {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("torrc");
+        for (text, value) in SINGLE {
+            let text = text.replacen("Foo", "ContactInfo", 1);
+            fs_err::write(&path, &text).unwrap();
+            let output = Command::new("tor")
+                .args([
+                    "--quiet",
+                    "--dump-config",
+                    "short",
+                    "--defaults-torrc",
+                    "/dev/null",
+                    "-f",
+                ])
+                .arg(&path)
+                .output()
+                .unwrap();
+            // It writes what it read as a torrc again, in quotes where they are needed.
+            let (theirs, errors) = parse(&output.stdout);
+            assert_eq!(errors, [], "{text:?}");
+            let theirs = theirs.first().map_or("", |line| &line.value);
+            assert_eq!(theirs, *value, "{text:?}");
         }
     }
 
