@@ -264,6 +264,9 @@ fn remarks(relay: &Relay, findings: &[Finding], ui: &Ui) {
         }
         Role::Middle => {}
     }
+    if relay.sandbox {
+        ui.warn("the image's tor is built without libseccomp: it warns of `Sandbox` and goes on");
+    }
     for finding in findings {
         ui.say(&format!(
             "{}: {} ({})",
