@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kills=${1:-20}
-longest=${2:-12} # seconds until a kill
+grace=${2:-5} # each run may take so many seconds longer than the one before, at the most
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
@@ -23,7 +23,8 @@ export RELAYSMITH_CACHE=$place/cache
 for ((count = 1; count <= kills; count++)); do
     run build-image --out "$place/dist" >/dev/null &
     victim=$!
-    sleep "$((RANDOM % longest)).$((RANDOM % 10))"
+    # Later runs get further: what was finished before a kill is not made again.
+    sleep "$((RANDOM % (5 + grace * count))).$((RANDOM % 10))"
     if kill -KILL "$victim" 2>/dev/null; then
         wait "$victim" || true
         echo "kill $count: $(ls "$place/cache/built" 2>/dev/null | wc -l) outputs are done"
