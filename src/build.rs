@@ -235,9 +235,7 @@ impl Running<'_> {
         if let Some(built) = store.find(self.step)? {
             return Ok(built);
         }
-        let tokens: Vec<_> = (0..self.width())
-            .map(|_| self.tokens.take())
-            .collect::<Result<_, _>>()?;
+        let token = self.tokens.take()?;
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(builder::Error::Cancelled {
                 step: self.step.name.to_owned(),
@@ -252,7 +250,7 @@ impl Running<'_> {
             Work::Libc => self.run_script(engine, &folder, recipe::LIBC)?,
             Work::Component(recipe, _) => self.build_component(engine, &folder, recipe)?,
         };
-        drop(tokens);
+        drop(token);
         let built = store.keep(self.step, &out)?;
         task.finish("done");
         // The next steps want the disk, and the page cache that the tree takes up.
@@ -260,12 +258,13 @@ impl Running<'_> {
         Ok(built)
     }
 
-    /// How many job tokens the step takes: the compiler makes the C library with as many
-    /// threads as there are processors, and no way to ask for fewer.
-    fn width(&self) -> usize {
-        match self.step.work {
-            Work::Libc => self.builder.jobs,
-            Work::Toolchain(_) | Work::Component(..) => 1,
+    /// What the step may use up. The compiler makes the C library with as many threads as it
+    /// sees processors, and the step has one job token.
+    fn limits(&self) -> Limits {
+        let processors = matches!(self.step.work, Work::Libc).then_some(1);
+        Limits {
+            processors,
+            ..Limits::default()
         }
     }
 
@@ -357,7 +356,7 @@ impl Running<'_> {
             mounts,
             tokens: Some(self.tokens.path().to_path_buf()),
             log: self.builder.store.log(self.step),
-            limits: Limits::default(),
+            limits: self.limits(),
         };
         engine.run(&job, self.cancelled)?;
         Ok(build.join("out"))

@@ -215,6 +215,19 @@ fn what_fills_the_disk_is_ended() {
 }
 
 #[test]
+fn what_counts_processors_can_be_shown_fewer() {
+    let fixture = Fixture::new();
+    let mut job = fixture.job("sed -n 's/^Cpus_allowed_list:[^0-9]*//p' /proc/self/status");
+    job.limits.processors = Some(1);
+    let printed = std::thread::scope(|scope| scope.spawn(|| fixture.run(&job)).join());
+    let printed = printed.unwrap().unwrap();
+    assert!(
+        printed.trim().parse::<u32>().is_ok(),
+        "not one processor: {printed}"
+    );
+}
+
+#[test]
 fn make_stays_within_the_job_budget() {
     let fixture = Fixture::new();
     let tokens = Tokens::new(fixture.folder.path(), 3).unwrap();

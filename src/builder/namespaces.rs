@@ -4,6 +4,7 @@
 //! namespaces(7)) through the `hakoniwa` crate. The command is process 1 of its pid
 //! namespace and dies with this process, so nothing survives a kill.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -157,6 +158,9 @@ impl Sandbox for Namespaces {
             .stdin(Stdio::from(fs::File::open("/dev/null")?.into_parts().0))
             .stdout(Stdio::from(log.try_clone()?.into_parts().0))
             .stderr(Stdio::from(log.into_parts().0));
+        if let Some(count) = job.limits.processors {
+            stay_on(count)?;
+        }
         let started = Instant::now();
         let mut child = command.spawn().map_err(|error| engine(error.to_string()))?;
 
@@ -225,6 +229,19 @@ impl Sandbox for Namespaces {
     fn describe(&self) -> String {
         format!("namespaces, {} root", self.root.name)
     }
+}
+
+/// Keeps this thread, and what it starts from here on, on the first `count` of the processors
+/// it may use.
+fn stay_on(count: usize) -> Result<(), Error> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let may = sched_getaffinity(None).map_err(io::Error::from)?;
+    let mut few = CpuSet::new();
+    (0..CpuSet::MAX_CPU)
+        .filter(|&cpu| may.is_set(cpu))
+        .take(count)
+        .for_each(|cpu| few.set(cpu));
+    Ok(sched_setaffinity(None, &few).map_err(io::Error::from)?)
 }
 
 /// Ends the process that guards a sandbox; all that is inside dies with it.

@@ -58,6 +58,9 @@ pub struct Limits {
     pub processes: u64,
     /// Bytes under `/build`.
     pub disk: u64,
+    /// Processors, for what takes as many threads as it sees and heeds no job tokens;
+    /// otherwise all.
+    pub processors: Option<usize>,
 }
 
 impl Default for Limits {
@@ -67,6 +70,7 @@ impl Default for Limits {
             time: Duration::from_secs(2 * 60 * 60),
             processes: 4096,
             disk: 8 << 30,
+            processors: None,
         }
     }
 }
