@@ -29,7 +29,7 @@ sequential=$(since "$start")
 echo "sequential script       $sequential s"
 
 start=$(now)
-run build-image --out "$place/dist" >/dev/null &
+target/debug/xtask --quiet build-image --out "$place/dist" >/dev/null &
 builder=$!
 peak=0
 while kill -0 "$builder" 2>/dev/null; do
