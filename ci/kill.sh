@@ -20,17 +20,21 @@ mkdir -m 700 "$place/cache"
 cp -R "$cache/downloads" "$place/cache/"
 export RELAYSMITH_CACHE=$place/cache
 
-for ((count = 1; count <= kills; count++)); do
-    run build-image --out "$place/dist" >/dev/null &
+count=0
+while ((count < kills)); do
+    # Not by the function: then the kill would hit a shell.
+    target/debug/xtask --quiet build-image --out "$place/dist" >/dev/null &
     victim=$!
     # Later runs get further: what was finished before a kill is not made again.
-    sleep "$((RANDOM % (5 + grace * count))).$((RANDOM % 10))"
+    sleep "$((RANDOM % (5 + grace * (count + 1)))).$((RANDOM % 10))"
     if kill -KILL "$victim" 2>/dev/null; then
         wait "$victim" || true
+        count=$((count + 1))
         echo "kill $count: $(ls "$place/cache/built" 2>/dev/null | wc -l) outputs are done"
     else
         wait "$victim"
-        echo "kill $count: the build had ended"
+        echo "the build had ended: again from nothing"
+        rm -rf "$place/cache/built" "$place/cache/images"
     fi
 done
 got=$(run --json build-image --out "$place/dist" | digest)
