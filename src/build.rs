@@ -272,7 +272,10 @@ impl Running<'_> {
         match &self.step.work {
             Work::Toolchain(zig) => format!("unpack the compiler (zig {})", zig.version),
             Work::Libc => "compile the C library".to_owned(),
-            Work::Component(_, source) => format!("build {} {}", source.name, source.version),
+            Work::Component(recipe, Some(source)) => {
+                format!("build {} {}", recipe.name, source.version)
+            }
+            Work::Component(recipe, None) => format!("build {}", recipe.name),
         }
     }
 
@@ -305,11 +308,27 @@ impl Running<'_> {
         folder: &Path,
         recipe: &Recipe,
     ) -> Result<PathBuf, Error> {
-        let verified = self.verified()?;
         let build = folder.join("build");
         fs::create_dir(&build)?;
+        if recipe.source.is_some() {
+            self.unpack_source(folder, &build.join("src"))?;
+        }
+        fs::create_dir(build.join("files"))?;
+        for (name, text) in recipe.files {
+            fs::write(build.join("files").join(name), text)?;
+        }
+        if let Some(libc) = self.needs.iter().find(|need| need.step() == "libc") {
+            copy_tree(&libc.path().join("cache"), &build.join(".zig"))?;
+        }
+        let out = self.run_script(engine, folder, recipe.script)?;
+        self.check_programs(&out)?;
+        Ok(out)
+    }
+
+    /// Leaves the step's source, patched, at `place`.
+    fn unpack_source(&self, folder: &Path, place: &Path) -> Result<(), Error> {
         let tree = unpack(
-            verified,
+            self.verified()?,
             self.builder.plan.epoch,
             &folder.join("unpacked"),
             &|_| true,
@@ -318,13 +337,8 @@ impl Running<'_> {
         for name in &tree.source().patches {
             patch::apply(&patches.join(&tree.source().name).join(name), &tree)?;
         }
-        fs::rename(tree.root(), build.join("src"))?;
-        if let Some(libc) = self.needs.iter().find(|need| need.step() == "libc") {
-            copy_tree(&libc.path().join("cache"), &build.join(".zig"))?;
-        }
-        let out = self.run_script(engine, folder, recipe.script)?;
-        self.check_programs(&out)?;
-        Ok(out)
+        fs::rename(tree.root(), place)?;
+        Ok(())
     }
 
     /// Runs `script` with `build` below `folder` as `/build`; returns what it left in `out`.

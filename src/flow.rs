@@ -9,7 +9,7 @@ use crate::builder::namespaces::Namespaces;
 use crate::builder::{self, root};
 use crate::cache;
 use crate::image::{self, About, Component, Image, Parts, Variant};
-use crate::plan::{self, Plan, Step};
+use crate::plan::{self, Plan};
 use crate::progress::Progress;
 use crate::record::{self, Record};
 use crate::source::{self, Manifest, Source};
@@ -179,14 +179,17 @@ pub fn make(
 
 /// What the image says of itself.
 fn about(request: &Request<'_>, plan: &Plan) -> About {
-    let sources = plan.components().filter_map(Step::source);
+    let sources = plan.component_sources();
     About {
         version: plan.tor.version.clone(),
         target: request.target,
         variant: request.variant,
         uid: request.uid,
         epoch: plan.epoch,
-        components: sources.map(|source| Component::from(&**source)).collect(),
+        components: sources
+            .iter()
+            .map(|source| Component::from(&**source))
+            .collect(),
         healthcheck: None,
     }
 }
@@ -196,7 +199,8 @@ fn parts(plan: &Plan, built: &BTreeMap<&str, Built>) -> Result<Parts, std::io::E
     let out = |name: &str| built.get(name).map(|built| built.path().to_path_buf());
     let tor = out("tor").unwrap_or_default();
     let mut licences = BTreeMap::new();
-    for step in plan.components() {
+    // What is ours alone has the project's licence.
+    for step in plan.components().filter(|step| step.source().is_some()) {
         let folder = out(step.name).unwrap_or_default().join("licences");
         for entry in fs_err::read_dir(folder)? {
             let entry = entry?;
@@ -231,12 +235,14 @@ fn record(about: &About, plan: &Plan, built: &BTreeMap<&str, Built>, image: &Ima
         toolchain,
     );
     for step in plan.components() {
-        if let (Some(source), Some(built)) = (step.source(), built.get(step.name)) {
+        if let Some(source) = step.source() {
             let pin = record::Pin {
                 version: source.version.clone(),
                 digest: source.digest,
             };
             record.sources.insert(source.name.clone(), pin);
+        }
+        if let Some(built) = built.get(step.name) {
             record
                 .components
                 .push(record::Component::new(step.name, built.tree().clone()));

@@ -52,8 +52,8 @@ pub enum Work {
     Toolchain(Arc<Source>),
     /// Compiles the C library into the compiler's cache.
     Libc,
-    /// Builds a component.
-    Component(&'static Recipe, Arc<Source>),
+    /// Builds a component, from its source if it has one.
+    Component(&'static Recipe, Option<Arc<Source>>),
 }
 
 /// One step.
@@ -75,7 +75,8 @@ impl Step {
     /// The source that it unpacks.
     pub fn source(&self) -> Option<&Arc<Source>> {
         match &self.work {
-            Work::Toolchain(source) | Work::Component(_, source) => Some(source),
+            Work::Toolchain(source) => Some(source),
+            Work::Component(_, source) => source.as_ref(),
             Work::Libc => None,
         }
     }
@@ -154,12 +155,17 @@ impl Plan {
         plan.add("libc", Work::Libc, vec![0], covers);
 
         for recipe in in_order(wanted) {
-            let source = pinned(recipe.name)?;
+            let source = recipe.source.map(pinned).transpose()?;
             let mut covers = Covers::new(recipe.name, target, epoch);
-            covers.source(&source);
-            for patch in &source.patches {
-                let path = project.join("patches").join(&source.name).join(patch);
-                covers.line("patch", &Digest::sha256(&fs_err::read(path)?).to_string());
+            if let Some(source) = &source {
+                covers.source(source);
+                for patch in &source.patches {
+                    let path = project.join("patches").join(&source.name).join(patch);
+                    covers.line("patch", &Digest::sha256(&fs_err::read(path)?).to_string());
+                }
+            }
+            for (name, text) in recipe.files {
+                covers.line(&format!("file {name}"), text);
             }
             covers.script(recipe.script);
             let own = recipe.needs.iter().copied();
@@ -187,13 +193,14 @@ impl Plan {
             .filter(|step| matches!(step.work, Work::Component(..)))
     }
 
-    /// Every source that a step unpacks.
+    /// Every source that a step unpacks, once.
     pub fn sources(&self) -> Vec<Arc<Source>> {
-        self.steps
-            .iter()
-            .filter_map(Step::source)
-            .cloned()
-            .collect()
+        distinct(&self.steps)
+    }
+
+    /// Every source that something of the image is compiled from, once.
+    pub fn component_sources(&self) -> Vec<Arc<Source>> {
+        distinct(self.components())
     }
 
     fn add(&mut self, name: &'static str, work: Work, needs: Vec<usize>, mut covers: Covers) {
@@ -210,6 +217,17 @@ impl Plan {
             covers: covers.text,
         });
     }
+}
+
+/// The sources of `steps`, without those of a step before.
+fn distinct<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<Arc<Source>> {
+    let mut sources: Vec<Arc<Source>> = Vec::new();
+    for source in steps.into_iter().filter_map(Step::source) {
+        if sources.iter().all(|known| known.name != source.name) {
+            sources.push(Arc::clone(source));
+        }
+    }
+    sources
 }
 
 /// The recipes of `wanted` and of all they need, each after what it needs; otherwise in

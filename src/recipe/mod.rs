@@ -1,8 +1,8 @@
 //! How each component is built: a line of the table below and a short script beside it.
 //!
 //! A script runs in the sandbox by `sh -eu` in the component's source tree. It finds the
-//! components it needs, finished, under `/deps/<name>`, and leaves its own result in
-//! `/build/out`. It may use the compiler's wrappers, the tools of [`crate::builder::root::TOOLS`]
+//! components it needs, finished, under `/deps/<name>`, its own files under `/build/files`,
+//! and leaves its result in `/build/out`, licence texts in `licences/`. It may use the compiler's wrappers, the tools of [`crate::builder::root::TOOLS`]
 //! and nothing else.
 
 use crate::target::Target;
@@ -10,8 +10,12 @@ use crate::target::Target;
 /// How one component is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recipe {
-    /// The component; also the name of its source in the manifest.
+    /// The component.
     pub name: &'static str,
+    /// The name of its source in the manifest; none if all of its source is in `files`.
+    pub source: Option<&'static str>,
+    /// Files of ours that it needs, as (name, text); they are written to `/build/files`.
+    pub files: &'static [(&'static str, &'static str)],
     /// The components it needs finished.
     pub needs: &'static [&'static str],
     /// Whether it links programs, and so needs the C library compiled.
@@ -25,30 +29,40 @@ pub struct Recipe {
 pub const RECIPES: &[Recipe] = &[
     Recipe {
         name: "openssl",
+        source: Some("openssl"),
+        files: &[],
         needs: &[],
         links: false,
         script: include_str!("openssl.sh"),
     },
     Recipe {
         name: "libevent",
+        source: Some("libevent"),
+        files: &[],
         needs: &[],
         links: true,
         script: include_str!("libevent.sh"),
     },
     Recipe {
         name: "zstd",
+        source: Some("zstd"),
+        files: &[],
         needs: &[],
         links: false,
         script: include_str!("zstd.sh"),
     },
     Recipe {
         name: "zlib",
+        source: Some("zlib"),
+        files: &[],
         needs: &[],
         links: false,
         script: include_str!("zlib.sh"),
     },
     Recipe {
         name: "tor",
+        source: Some("tor"),
+        files: &[],
         needs: &["openssl", "libevent", "zstd", "zlib"],
         links: true,
         script: include_str!("tor.sh"),
