@@ -13,6 +13,7 @@
 //! reach a compiler, because it does not type-check.
 
 pub mod cache;
+pub mod date;
 pub mod digest;
 pub mod progress;
 pub mod replace;

@@ -117,7 +117,7 @@ impl About {
             ),
             ("revision", format!("tor-{}", self.version)),
             ("licenses", self.licences()),
-            ("created", super::config::rfc3339(self.epoch)),
+            ("created", crate::date::rfc3339(self.epoch)),
         ];
         let defined = defined
             .into_iter()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ASSEMBLER, About, Error, Layer, LayerDigests, Variant};
+use crate::date::rfc3339;
 use crate::digest::Digest;
 
 /// How the engine asks whether the relay is well: Docker's extension of the config, which
@@ -163,44 +164,9 @@ impl ImageConfig {
     }
 }
 
-/// Seconds since 1970 as RFC 3339 writes them, in UTC.
-pub(super) fn rfc3339(epoch: u64) -> String {
-    let (days, second) = (epoch / 86_400, epoch % 86_400);
-    // Years that begin in March, in cycles of 400 of them: leap days come last.
-    let day = days + 719_468;
-    let (cycle, day) = (day / 146_097, day % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = match month {
-        0..=9 => (400 * cycle + year, month + 3),
-        _ => (400 * cycle + year + 1, month - 9),
-    };
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_written_as_gnu_date_writes_them() {
-        for (epoch, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (951_868_800, "2000-03-01T00:00:00Z"),
-            (1_467_331_199, "2016-06-30T23:59:59Z"),
-            (1_735_689_599, "2024-12-31T23:59:59Z"),
-            (1_735_689_600, "2025-01-01T00:00:00Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-            (8_589_934_591, "2242-03-16T12:56:31Z"),
-        ] {
-            assert_eq!(rfc3339(epoch), text);
-        }
-    }
 
     #[test]
     fn layers_have_names_whoever_wrote_the_config() {

@@ -8,7 +8,6 @@
 mod armor;
 mod certificate;
 mod checksums;
-mod date;
 mod error;
 mod evidence;
 mod policy;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::date::day;
 use super::{Conclusion, Error, Finding, Verdict, Verified};
+use crate::date::day_of;
 use crate::digest::Digest;
 use crate::source::Source;
 
@@ -108,7 +108,7 @@ fn cells(finding: &Finding) -> [String; 4] {
     [
         or_dash(finding.signer.as_deref()),
         or_dash(finding.key.as_deref().map(brief)),
-        finding.made.map_or_else(|| "-".to_owned(), day),
+        finding.made.map_or_else(|| "-".to_owned(), day_of),
         finding.to_string(),
     ]
 }

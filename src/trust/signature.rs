@@ -16,8 +16,8 @@ use sequoia_openpgp::policy::{AsymmetricAlgorithm, HashAlgoSecurity, Policy, Sta
 use sequoia_openpgp::types::{HashAlgorithm, RevocationStatus, RevocationType, SignatureType};
 use serde::Serialize;
 
-use super::date::day;
 use super::policy::{Signer, TrustPolicy, Weakness};
+use crate::date::day_of;
 
 /// What one signature is worth, before anything is overlooked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -154,8 +154,8 @@ fn invalid(
     if created > made {
         return Some(bad(format!(
             "made on {}, before its key was created on {}",
-            day(made),
-            day(created)
+            day_of(made),
+            day_of(created)
         )));
     }
     if !verified {
@@ -164,13 +164,13 @@ fn invalid(
     if made > policy.now {
         return Some(bad(format!(
             "made on {}, but this machine's clock says {}",
-            day(made),
-            day(policy.now)
+            day_of(made),
+            day_of(policy.now)
         )));
     }
     let ends = signature.signature_expiration_time();
     ends.filter(|&ends| ends <= policy.now)
-        .map(|ends| bad(format!("the signature itself expired on {}", day(ends))))
+        .map(|ends| bad(format!("the signature itself expired on {}", day_of(ends))))
 }
 
 /// What the certificate says about the key that made a valid signature.
@@ -222,13 +222,13 @@ fn trust(
             judged.status = Status::Stale;
             judged
                 .details
-                .push(format!("our copy says the key expired on {}", day(ends)));
+                .push(format!("our copy says the key expired on {}", day_of(ends)));
         }
         Some(ends) if ends <= now => {
             judged.status = Status::ExpiredSince;
             judged
                 .details
-                .push(format!("the key expired on {}", day(ends)));
+                .push(format!("the key expired on {}", day_of(ends)));
         }
         _ => {}
     }
@@ -334,7 +334,7 @@ fn revoked(revocations: &[&Signature]) -> (bool, String, String) {
         "retired"
     };
     let time = signature.and_then(|signature| signature.signature_creation_time());
-    let time = time.map_or_else(String::new, |time| format!(" on {}", day(time)));
+    let time = time.map_or_else(String::new, |time| format!(" on {}", day_of(time)));
     (hardest.is_some(), format!("{verb}{time}"), reason)
 }
 

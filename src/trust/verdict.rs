@@ -9,10 +9,10 @@ use sequoia_openpgp::crypto::hash::Context;
 use sequoia_openpgp::packet::Signature;
 use serde::{Serialize, Serializer};
 
-use super::date::rfc3339;
 use super::policy::{Allowed, Rule, TrustPolicy, Weakness};
 use super::signature::{self, Judged, Status};
 use super::{Error, evidence};
+use crate::date;
 
 /// What was found about a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -175,7 +175,8 @@ impl fmt::Display for Finding {
 }
 
 fn time<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(rfc3339).serialize(serializer)
+    let text = time.map(|time| date::rfc3339(date::epoch(time)));
+    text.serialize(serializer)
 }
 
 /// Judges any file by a detached signature over it, as the rule for a source has it or,

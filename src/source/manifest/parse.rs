@@ -13,6 +13,7 @@ use toml::value::{Datetime, Offset};
 use super::super::origin::is_plain;
 use super::super::{Error, Finding, Origin, Signature, Size, Source};
 use super::Pinned;
+use crate::date;
 use crate::digest::Digest;
 
 /// The version of the format that this code reads.
@@ -305,22 +306,11 @@ impl Check<'_> {
 
 /// Seconds since 1970, for a time that says it is UTC.
 fn seconds(time: &Datetime) -> Option<u64> {
-    let (date, clock) = (time.date?, time.time?);
+    let (day, clock) = (time.date?, time.time?);
     if time.offset? != Offset::Z {
         return None;
     }
-    // Days since 1970 in the Gregorian calendar, counting years from March so that the
-    // leap day comes last.
-    let (year, month) = match date.month {
-        1 | 2 => (i64::from(date.year) - 1, i64::from(date.month) + 9),
-        _ => (i64::from(date.year), i64::from(date.month) - 3),
-    };
-    let days = 365 * year + year / 4 - year / 100
-        + year / 400
-        + (153 * month + 2) / 5
-        + i64::from(date.day)
-        - 1
-        - 719_468;
+    let days = date::days(day.year.into(), day.month.into(), day.day.into());
     let seconds = 3600 * i64::from(clock.hour)
         + 60 * i64::from(clock.minute)
         + i64::from(clock.second.unwrap_or(0));
