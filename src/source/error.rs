@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reqwest::StatusCode;
@@ -182,6 +182,27 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub help: String,
+}
+
+impl Finding {
+    /// A finding at what stands from byte `at` on in the `text` of the file `path`.
+    pub(crate) fn at(
+        path: &Path,
+        text: &str,
+        at: usize,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        let before = text.get(..at).unwrap_or(text);
+        let index = before.matches('\n').count();
+        Self {
+            path: path.to_owned(),
+            line: index + 1,
+            text: text.lines().nth(index).unwrap_or_default().to_owned(),
+            message: message.into(),
+            help: help.into(),
+        }
+    }
 }
 
 impl fmt::Display for Finding {

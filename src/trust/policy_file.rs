@@ -105,15 +105,8 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn refuse(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let index = before.matches('\n').count();
-        self.findings.push(Finding {
-            path: self.path.to_owned(),
-            line: index + 1,
-            text: self.text.lines().nth(index).unwrap_or_default().to_owned(),
-            message: message.into(),
-            help: help.into(),
-        });
+        let finding = Finding::at(self.path, self.text, span.start, message, help);
+        self.findings.push(finding);
     }
 
     /// What can be made of the file; it is used only if nothing is refused.
