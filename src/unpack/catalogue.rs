@@ -106,14 +106,34 @@ enum Node {
     Symlink,
 }
 
+/// What an absolute target of a symbolic link is relative to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absolute {
+    /// The root of the machine: the link is refused.
+    Machine,
+    /// The root of the tree, which is to be some machine's root: the link is written
+    /// relative to its own place, so that it leads there wherever the tree lies.
+    Tree,
+}
+
 /// All entries of an archive so far, wanted or not.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Catalogue {
+    absolute: Absolute,
     nodes: HashMap<String, Node>,
     symlinks: Vec<Symlink>,
 }
 
 impl Catalogue {
+    /// Of an archive of which nothing is known yet.
+    pub(super) fn new(absolute: Absolute) -> Self {
+        Self {
+            absolute,
+            nodes: HashMap::new(),
+            symlinks: Vec::new(),
+        }
+    }
+
     /// How many entries and directories implied by entries there are.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
@@ -152,18 +172,26 @@ impl Catalogue {
         let out = || Rule::LinkOut {
             target: shown(target),
         };
-        if path.starts_with('/') {
-            return Err(out());
-        }
-        let mut depth = name.ancestors().count();
-        for part in path.split('/') {
+        let above = name.ancestors().count();
+        let relative = match (path.strip_prefix('/'), self.absolute) {
+            (None, _) => path.to_owned(),
+            (Some(_), Absolute::Machine) => return Err(out()),
+            (Some(below), Absolute::Tree) => "../".repeat(above) + below.trim_start_matches('/'),
+        };
+        let mut depth = above;
+        for part in relative.split('/') {
             match part {
                 "" | "." => {}
                 ".." => depth = depth.checked_sub(1).ok_or_else(out)?,
                 _ => depth += 1,
             }
         }
-        let target = path.to_owned();
+        // What points at the root itself from the root.
+        let target = if relative.is_empty() {
+            ".".to_owned()
+        } else {
+            relative
+        };
         self.symlinks.push(Symlink { name, target });
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::catalogue::{Catalogue, Name, Symlink};
+use super::catalogue::{Absolute, Catalogue, Name, Symlink};
 use super::error::{Error, Flaw, Rule, shown};
 use super::staging::{NewFile, Staging};
 
@@ -36,6 +36,7 @@ impl<'a> Intake<'a> {
         archive: &'a str,
         limits: Limits,
         keep: Keep<'a>,
+        absolute: Absolute,
         dest: &Path,
         epoch: u64,
     ) -> Result<Self, Error> {
@@ -50,7 +51,7 @@ impl<'a> Intake<'a> {
             archive,
             limits,
             keep,
-            catalogue: Catalogue::default(),
+            catalogue: Catalogue::new(absolute),
             stated: 0,
             staging,
         })

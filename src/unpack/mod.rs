@@ -24,6 +24,7 @@ use flate2::bufread::MultiGzDecoder;
 use fs_err::File;
 use lzma_rust2::XzReader;
 
+use self::catalogue::Absolute;
 use self::intake::{Intake, Limits};
 use crate::source::Source;
 use crate::trust::Verified;
@@ -80,12 +81,33 @@ impl Tree {
 /// Any [`Error`]; nothing is left at or beside `dest` then. A run that was killed leaves
 /// `.<name>.unpacking` beside it, which the next one to `dest` removes.
 pub fn unpack(verified: &Verified, epoch: u64, dest: &Path, keep: Keep<'_>) -> Result<Tree, Error> {
+    tree(verified, epoch, dest, keep, Absolute::Machine)
+}
+
+/// Unpacks a verified root file system as [`unpack`] does, save that an absolute symbolic
+/// link means the tree's own root. It becomes a relative one: on disk no link leads out of
+/// the tree, whoever follows it from wherever.
+///
+/// # Errors
+/// As those of [`unpack`].
+pub fn unpack_root(verified: &Verified, epoch: u64, dest: &Path) -> Result<Tree, Error> {
+    tree(verified, epoch, dest, &|_| true, Absolute::Tree)
+}
+
+fn tree(
+    verified: &Verified,
+    epoch: u64,
+    dest: &Path,
+    keep: Keep<'_>,
+    absolute: Absolute,
+) -> Result<Tree, Error> {
     let source = verified.source();
     let limits = Limits {
         bytes: source.unpacked,
         entries: ENTRIES,
     };
-    unpack_archive(&source.file, verified.path(), limits, keep, dest, epoch)?;
+    let file = verified.path();
+    unpack_archive(&source.file, file, limits, keep, absolute, dest, epoch)?;
     Ok(Tree {
         source: Arc::clone(source),
         root: top(dest).map_err(|error| Error::Write {
@@ -114,6 +136,7 @@ fn unpack_archive(
     file: &Path,
     limits: Limits,
     keep: Keep<'_>,
+    absolute: Absolute,
     dest: &Path,
     epoch: u64,
 ) -> Result<(), Error> {
@@ -125,7 +148,7 @@ fn unpack_archive(
         entry: None,
         source,
     })?;
-    let mut intake = Intake::begin(archive, limits, keep, dest, epoch)?;
+    let mut intake = Intake::begin(archive, limits, keep, absolute, dest, epoch)?;
     let packed = BufReader::with_capacity(BUFFER, &opened);
     // Several streams behind one another are one, as gzip, bzip2 and xz themselves have it;
     // anything else behind a stream is an error.

@@ -3,6 +3,7 @@
 mod hostile_tar;
 mod hostile_zip;
 mod properties;
+mod roots;
 mod trees;
 
 use std::io::Write;
@@ -145,7 +146,31 @@ impl Scene {
 
     fn unpack_some(&self, limits: Limits, keep: Keep<'_>) -> Result<(), Error> {
         let file = self.directory.path().join(&self.archive);
-        unpack_archive(&self.archive, &file, limits, keep, &self.dest(), EPOCH)
+        let machine = Absolute::Machine;
+        unpack_archive(
+            &self.archive,
+            &file,
+            limits,
+            keep,
+            machine,
+            &self.dest(),
+            EPOCH,
+        )
+    }
+
+    /// As the root of a machine.
+    fn unpack_root(&self) -> Result<(), Error> {
+        let file = self.directory.path().join(&self.archive);
+        let tree = Absolute::Tree;
+        unpack_archive(
+            &self.archive,
+            &file,
+            LIMITS,
+            &|_| true,
+            tree,
+            &self.dest(),
+            EPOCH,
+        )
     }
 
     /// Everything in the directory but the archive itself.

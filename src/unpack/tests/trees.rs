@@ -260,8 +260,19 @@ fn the_ending_says_the_format() {
     for name in ["x.tar", "x.gz", "x.deb", "xz", "tar.xz.asc", "", "x.TAR.GZ"] {
         let scene = Scene::new("file", b"");
         let file = scene.directory.path().join("file");
-        let error =
-            unpack_archive(name, &file, LIMITS, &|_| true, &scene.dest(), EPOCH).unwrap_err();
+        let error = {
+            let machine = Absolute::Machine;
+            unpack_archive(
+                name,
+                &file,
+                LIMITS,
+                &|_| true,
+                machine,
+                &scene.dest(),
+                EPOCH,
+            )
+            .unwrap_err()
+        };
         assert!(matches!(error, Error::UnknownFormat { .. }), "{name}");
     }
     assert_eq!(
