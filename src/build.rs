@@ -10,6 +10,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use fs_err as fs;
 
 use crate::builder::jobs::Tokens;
+use crate::builder::root::{self, Root, Userland};
 use crate::builder::{self, Job, Limits, Mount, Sandbox, elf, toolchain};
 use crate::patch;
 use crate::plan::{Plan, Step, Work};
@@ -18,7 +19,7 @@ use crate::recipe::{self, Recipe};
 use crate::record;
 use crate::store::{Built, Store, Workspace};
 use crate::trust::Verified;
-use crate::unpack::{self, unpack};
+use crate::unpack::{self, unpack, unpack_root};
 
 /// A step failed.
 #[derive(Debug, thiserror::Error)]
@@ -122,10 +123,8 @@ impl Builder<'_> {
                 built[place] = self.store.find(&steps[place])?;
                 if built[place].is_none() {
                     missing[place] = true;
-                    steps[place]
-                        .needs
-                        .iter()
-                        .for_each(|&need| asked[need] = true);
+                    let before = steps[place].needs.iter().chain(&steps[place].root);
+                    before.for_each(|&need| asked[need] = true);
                 }
             }
         }
@@ -151,6 +150,10 @@ impl Builder<'_> {
         engine: &dyn Sandbox,
     ) -> Result<Vec<Option<Built>>, Error> {
         let tokens = Tokens::new(workspace.path(), self.jobs)?;
+        let host = match self.plan.userland {
+            Userland::Host => root::host(workspace.path())?,
+            Userland::Alpine { .. } => Root::default(),
+        };
         let state = Mutex::new(State {
             built,
             failed: None,
@@ -165,10 +168,12 @@ impl Builder<'_> {
                 .filter(|(at, _)| missing[*at])
             {
                 let (state, changed, cancelled, tokens) = (&state, &changed, &cancelled, &tokens);
+                let host = &host;
                 scope.spawn(move || {
                     let ready = |state: &State| {
                         state.failed.is_some()
-                            || step.needs.iter().all(|&need| state.built[need].is_some())
+                            || (step.needs.iter().chain(&step.root))
+                                .all(|&need| state.built[need].is_some())
                     };
                     let guard = state.lock().unwrap_or_else(PoisonError::into_inner);
                     let guard = changed
@@ -177,17 +182,19 @@ impl Builder<'_> {
                     if guard.failed.is_some() {
                         return;
                     }
-                    let needs: Vec<Built> = step
-                        .needs
-                        .iter()
-                        .filter_map(|&need| guard.built[need].clone())
-                        .collect();
+                    let outputs = |places: &[usize]| -> Vec<Built> {
+                        let built = places.iter().map(|&place| guard.built[place].clone());
+                        built.flatten().collect()
+                    };
+                    let (needs, root) = (outputs(&step.needs), outputs(&step.root));
                     drop(guard);
 
                     let outcome = Running {
                         builder: self,
                         step,
                         needs,
+                        host,
+                        root,
                         workspace,
                         cancelled,
                         tokens,
@@ -217,6 +224,10 @@ struct Running<'a> {
     builder: &'a Builder<'a>,
     step: &'a Step,
     needs: Vec<Built>,
+    /// The host's userland, if that is the root.
+    host: &'a Root,
+    /// What the root is made of otherwise: Alpine's tree, then the tools it lacks.
+    root: Vec<Built>,
     workspace: &'a Workspace,
     cancelled: &'a AtomicBool,
     tokens: &'a Tokens,
@@ -248,7 +259,17 @@ impl Running<'_> {
         let out = match &self.step.work {
             Work::Toolchain(_) => self.unpack_toolchain(&folder)?,
             Work::Libc => self.run_script(engine, &folder, recipe::LIBC)?,
-            Work::Component(recipe, _) => self.build_component(engine, &folder, recipe)?,
+            Work::Root(_) => self.unpack_root(&folder)?,
+            Work::Tool(tool, _) => {
+                let native = self.builder.plan.native();
+                toolchain::write_wrappers(&folder.join("build/bin"), native)?;
+                self.build_component(engine, &folder, tool)?
+            }
+            Work::Component(recipe, _) => {
+                let out = self.build_component(engine, &folder, recipe)?;
+                self.check_programs(&out)?;
+                out
+            }
         };
         drop(token);
         let built = store.keep(self.step, &out)?;
@@ -272,6 +293,10 @@ impl Running<'_> {
         match &self.step.work {
             Work::Toolchain(zig) => format!("unpack the compiler (zig {})", zig.version),
             Work::Libc => "compile the C library".to_owned(),
+            Work::Root(root) => format!("unpack the root ({} {})", root.name, root.version),
+            Work::Tool(tool, source) => {
+                format!("build {} {} for the root", tool.name, source.version)
+            }
             Work::Component(recipe, Some(source)) => {
                 format!("build {} {}", recipe.name, source.version)
             }
@@ -302,6 +327,14 @@ impl Running<'_> {
         Ok(out)
     }
 
+    fn unpack_root(&self, folder: &Path) -> Result<PathBuf, Error> {
+        let out = folder.join("out");
+        let epoch = self.builder.plan.epoch;
+        let unpacked = unpack_root(self.verified()?, epoch, &folder.join("unpacked"))?;
+        fs::rename(unpacked.root(), &out)?;
+        Ok(out)
+    }
+
     fn build_component(
         &self,
         engine: &dyn Sandbox,
@@ -309,7 +342,7 @@ impl Running<'_> {
         recipe: &Recipe,
     ) -> Result<PathBuf, Error> {
         let build = folder.join("build");
-        fs::create_dir(&build)?;
+        fs::create_dir_all(&build)?;
         if recipe.source.is_some() {
             self.unpack_source(folder, &build.join("src"))?;
         }
@@ -320,9 +353,7 @@ impl Running<'_> {
         if let Some(libc) = self.needs.iter().find(|need| need.step() == "libc") {
             copy_tree(&libc.path().join("cache"), &build.join(".zig"))?;
         }
-        let out = self.run_script(engine, folder, recipe.script)?;
-        self.check_programs(&out)?;
-        Ok(out)
+        self.run_script(engine, folder, recipe.script)
     }
 
     /// Leaves the step's source, patched, at `place`.
@@ -355,18 +386,24 @@ impl Running<'_> {
             match need.step() {
                 "toolchain" => mounts.push(Mount::new(need.path(), "/toolchain")),
                 "libc" => {}
+                name if self.root.iter().any(|part| part.step() == name) => {}
                 name => mounts.push(Mount::new(need.path(), format!("/deps/{name}"))),
             }
         }
         let plan = self.builder.plan;
+        let environment = match self.step.work {
+            Work::Tool(..) => recipe::tool_environment(plan.native(), plan.epoch),
+            _ => recipe::environment(plan.target, plan.epoch),
+        };
         let job = Job {
             step: self.step.name.to_owned(),
             script: format!("{}cd src\n{script}", recipe::PRELUDE),
-            env: recipe::environment(plan.target, plan.epoch)
+            env: environment
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             build: build.clone(),
+            root: self.root(folder)?,
             mounts,
             tokens: Some(self.tokens.path().to_path_buf()),
             log: self.builder.store.log(self.step),
@@ -374,6 +411,18 @@ impl Running<'_> {
         };
         engine.run(&job, self.cancelled)?;
         Ok(build.join("out"))
+    }
+
+    /// The root that the step runs in.
+    fn root(&self, folder: &Path) -> Result<Root, Error> {
+        let Some((alpine, tools)) = self.root.split_first() else {
+            return Ok(self.host.clone());
+        };
+        let tools: Vec<(&str, &Path)> = tools
+            .iter()
+            .map(|tool| (tool.step(), tool.path()))
+            .collect();
+        Ok(root::alpine(folder, alpine.path(), &tools)?)
     }
 
     /// Every program must be a static, hardened executable for the target.

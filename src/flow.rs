@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::build::{self, Builder};
+use crate::builder;
 use crate::builder::namespaces::Namespaces;
-use crate::builder::{self, root};
+use crate::builder::root::{self, Userland};
 use crate::cache;
 use crate::image::{self, About, Component, Image, Parts, Variant};
 use crate::plan::{self, Plan};
@@ -32,6 +33,8 @@ pub struct Request<'a> {
     pub uid: u32,
     /// How many processes may run at once.
     pub jobs: usize,
+    /// Whose programs the build uses; no digest depends on it.
+    pub root: Userland,
 }
 
 /// What was built, and from what.
@@ -95,14 +98,19 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Error> {
     let manifest = Manifest::load(&request.project.join("sources.toml"))?;
     // An unpinned version is an error that lists the pinned ones.
     manifest.get("tor", request.tor_version)?;
+    manifest.get("alpine", request.root.version())?;
     let pin = |name: &str| -> Option<Arc<Source>> {
-        manifest
-            .get(name, request.tor_version.filter(|_| name == "tor"))
-            .ok()
+        let version = match name {
+            "tor" => request.tor_version,
+            "alpine" => request.root.version(),
+            _ => None,
+        };
+        manifest.get(name, version).ok()
     };
     Ok(Plan::new(
         components(request.variant),
         request.target,
+        &request.root,
         request.project,
         pin,
     )?)
@@ -151,7 +159,9 @@ pub fn make(
     store: &Store,
     progress: &dyn Progress,
 ) -> Result<Made, Error> {
-    root::check_host_tools()?;
+    if request.root == Userland::Host {
+        root::check_host_tools()?;
+    }
     Namespaces::probe()?;
     let plan = plan(request)?;
     let sources = verified_sources(request, &plan, options, progress)?;
@@ -164,7 +174,7 @@ pub fn make(
         progress,
     };
     let components: Vec<&str> = plan.components().map(|step| step.name).collect();
-    let built = builder.run(&components, Namespaces::over_host)?;
+    let built = builder.run(&components, Namespaces::new)?;
     let about = about(request, &plan);
     let layers = image::layers(&about, &parts(&plan, &built)?)?;
     let image = image::assemble(&about, &layers, &store.layout(&about), progress)?;

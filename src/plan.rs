@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::builder::root::Userland;
 use crate::builder::toolchain;
 use crate::digest::Digest;
 use crate::recipe::{self, RECIPES, Recipe};
@@ -52,6 +53,10 @@ pub enum Work {
     Toolchain(Arc<Source>),
     /// Compiles the C library into the compiler's cache.
     Libc,
+    /// Unpacks the root file system to build in.
+    Root(Arc<Source>),
+    /// Builds a program that this root lacks.
+    Tool(&'static Recipe, Arc<Source>),
     /// Builds a component, from its source if it has one.
     Component(&'static Recipe, Option<Arc<Source>>),
 }
@@ -59,12 +64,14 @@ pub enum Work {
 /// One step.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Its name: a component's, or `toolchain` or `libc`.
+    /// Its name: a component's or a tool's, or `toolchain`, `libc` or `alpine`.
     pub name: &'static str,
     /// What it does.
     pub work: Work,
     /// The steps that must be done before, as places in [`Plan::steps`].
     pub needs: Vec<usize>,
+    /// The steps that make the root it runs in, if that is made; its key does not cover them.
+    pub root: Vec<usize>,
     /// The name of its output.
     pub key: Key,
     /// All that the key covers, as text.
@@ -75,7 +82,7 @@ impl Step {
     /// The source that it unpacks.
     pub fn source(&self) -> Option<&Arc<Source>> {
         match &self.work {
-            Work::Toolchain(source) => Some(source),
+            Work::Toolchain(source) | Work::Root(source) | Work::Tool(_, source) => Some(source),
             Work::Component(_, source) => source.as_ref(),
             Work::Libc => None,
         }
@@ -93,6 +100,8 @@ pub struct Plan {
     pub zig: Arc<Source>,
     /// What the outputs run on.
     pub target: Target,
+    /// Whose programs the steps use.
+    pub userland: Userland,
     /// `SOURCE_DATE_EPOCH`: when tor was released, in seconds since 1970.
     pub epoch: u64,
 }
@@ -126,6 +135,7 @@ impl Plan {
     pub fn new(
         wanted: &[&str],
         target: Target,
+        userland: &Userland,
         project: &Path,
         source: impl Fn(&str) -> Option<Arc<Source>>,
     ) -> Result<Self, Error> {
@@ -141,22 +151,42 @@ impl Plan {
             tor,
             zig: Arc::clone(&zig),
             target,
+            userland: userland.clone(),
             epoch,
         };
-        let mut covers = Covers::new("toolchain", target, epoch);
+        let environment = recipe::environment(target, epoch);
+        let mut covers = Covers::new("toolchain", &environment);
         covers.source(&zig);
         for (name, text) in toolchain::wrappers(target) {
             covers.line(name, &text);
         }
         plan.add("toolchain", Work::Toolchain(zig), Vec::new(), covers);
 
-        let mut covers = Covers::new("libc", target, epoch);
+        let alpine = match userland {
+            Userland::Host => None,
+            Userland::Alpine { .. } => Some(pinned("alpine")?),
+        };
+        if let Some(source) = &alpine {
+            let mut covers = Covers::new("alpine", &[]);
+            covers.line("SOURCE_DATE_EPOCH", &epoch.to_string());
+            covers.source(source);
+            let work = Work::Root(Arc::clone(source));
+            plan.add("alpine", work, Vec::new(), covers);
+        }
+
+        let mut covers = Covers::new("libc", &environment);
         covers.script(recipe::LIBC);
         plan.add("libc", Work::Libc, vec![0], covers);
 
+        if alpine.is_some() {
+            for tool in recipe::BUILT_TOOLS {
+                plan.add_tool(tool, pinned(tool.name)?);
+            }
+        }
+
         for recipe in in_order(wanted) {
             let source = recipe.source.map(pinned).transpose()?;
-            let mut covers = Covers::new(recipe.name, target, epoch);
+            let mut covers = Covers::new(recipe.name, &environment);
             if let Some(source) = &source {
                 covers.source(source);
                 for patch in &source.patches {
@@ -179,6 +209,27 @@ impl Plan {
             plan.add(recipe.name, Work::Component(recipe, source), needs, covers);
         }
         Ok(plan)
+    }
+
+    /// A tool is of the root, so its key covers the root, whereas those of the components do
+    /// not.
+    fn add_tool(&mut self, tool: &'static Recipe, source: Arc<Source>) {
+        let native = self.native();
+        let environment = recipe::tool_environment(native, self.epoch);
+        let mut covers = Covers::new(tool.name, &environment);
+        covers.source(&source);
+        for (name, text) in toolchain::wrappers(native) {
+            covers.line(name, &text);
+        }
+        covers.script(tool.script);
+        let needs = ["toolchain", "libc", "alpine"].iter().chain(tool.needs);
+        let needs = needs.filter_map(|need| self.place(need)).collect();
+        self.add(tool.name, Work::Tool(tool, source), needs, covers);
+    }
+
+    /// What the tools of the root run on: this machine.
+    pub fn native(&self) -> Target {
+        Target::native().unwrap_or(self.target)
     }
 
     /// Where the step `name` stands.
@@ -209,10 +260,22 @@ impl Plan {
             covers.line(&format!("needs {}", need.name), need.key.as_str());
         }
         let key = Key(Digest::sha256(covers.text.as_bytes()).hex());
+        // What there is of it so far: the C library is made before the tools, which need it.
+        let root = match work {
+            Work::Toolchain(_) | Work::Root(_) => Vec::new(),
+            Work::Libc | Work::Tool(..) | Work::Component(..) => self
+                .steps
+                .iter()
+                .enumerate()
+                .filter(|(_, step)| matches!(step.work, Work::Root(_) | Work::Tool(..)))
+                .map(|(place, _)| place)
+                .collect(),
+        };
         self.steps.push(Step {
             name,
             work,
             needs,
+            root,
             key,
             covers: covers.text,
         });
@@ -261,14 +324,14 @@ struct Covers {
 }
 
 impl Covers {
-    fn new(step: &str, target: Target, epoch: u64) -> Self {
+    fn new(step: &str, environment: &[(&'static str, String)]) -> Self {
         let mut covers = Self {
             text: String::new(),
         };
         covers.line("format", &KEY_FORMAT.to_string());
         covers.line("step", step);
-        for (name, value) in recipe::environment(target, epoch) {
-            covers.line(name, &value);
+        for (name, value) in environment {
+            covers.line(name, value);
         }
         covers
     }
@@ -321,11 +384,13 @@ mod tests {
     }
 
     fn plan(source: impl Fn(&str) -> Arc<Source>) -> Plan {
-        let wanted = ["tor"];
-        Plan::new(&wanted, Target::X86_64, Path::new("."), |name| {
-            Some(source(name))
-        })
-        .unwrap()
+        plan_in(&Userland::Host, source)
+    }
+
+    fn plan_in(userland: &Userland, source: impl Fn(&str) -> Arc<Source>) -> Plan {
+        let project = Path::new(".");
+        let source = |name: &str| Some(source(name));
+        Plan::new(&["tor"], Target::X86_64, userland, project, source).unwrap()
     }
 
     fn keys(plan: &Plan) -> Vec<(&str, &str)> {
@@ -392,9 +457,45 @@ mod tests {
     }
 
     #[test]
+    fn the_root_is_in_the_keys_of_its_tools_and_in_no_other() {
+        let alpine = Userland::Alpine { version: None };
+        let host = plan(pin);
+        let before = plan_in(&alpine, pin);
+        for step in &host.steps {
+            let same = &before.steps[before.place(step.name).unwrap()];
+            assert_eq!(step.key, same.key, "{}", step.name);
+        }
+        let other = plan_in(&alpine, |name| {
+            let mut source = (*pin(name)).clone();
+            if name == "alpine" {
+                source.digest = Digest::sha256(b"other");
+            }
+            Arc::new(source)
+        });
+        assert_eq!(changed(&before, &other), ["alpine", "make", "perl"]);
+        // But it is made before whatever runs in it.
+        let names = |places: &[usize]| -> Vec<&str> {
+            places.iter().map(|&at| before.steps[at].name).collect()
+        };
+        for (step, root) in [
+            ("toolchain", &[][..]),
+            ("alpine", &[]),
+            ("libc", &["alpine"]),
+            ("make", &["alpine"]),
+            ("perl", &["alpine", "make"]),
+            ("zlib", &["alpine", "make", "perl"]),
+            ("tor", &["alpine", "make", "perl"]),
+        ] {
+            let at = before.place(step).unwrap();
+            assert_eq!(names(&before.steps[at].root), root, "{step}");
+        }
+    }
+
+    #[test]
     fn a_key_names_the_target() {
         let x86 = plan(pin);
-        let arm = Plan::new(&["tor"], Target::Aarch64, Path::new("."), |name| {
+        let (host, project) = (Userland::Host, Path::new("."));
+        let arm = Plan::new(&["tor"], Target::Aarch64, &host, project, |name| {
             Some(pin(name))
         });
         assert_eq!(changed(&x86, &arm.unwrap()).len(), x86.steps.len());

@@ -26,6 +26,15 @@ impl Target {
     /// Every target.
     pub const ALL: [Self; 2] = [Self::X86_64, Self::Aarch64];
 
+    /// The one whose programs run on this machine, if there is one.
+    pub fn native() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::X86_64),
+            "aarch64" => Some(Self::Aarch64),
+            _ => None,
+        }
+    }
+
     /// The triple, as clang, zig and `configure --host` spell it.
     pub fn triple(self) -> &'static str {
         match self {

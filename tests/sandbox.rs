@@ -13,24 +13,23 @@ use std::time::{Duration, Instant};
 
 use relaysmith::builder::jobs::Tokens;
 use relaysmith::builder::namespaces::Namespaces;
-use relaysmith::builder::{Error, Job, Limits, Mount, Sandbox as _, root};
+use relaysmith::builder::root::{self, Root};
+use relaysmith::builder::{Error, Job, Limits, Mount, Sandbox as _};
 
 struct Fixture {
     folder: tempfile::TempDir,
     engine: Namespaces,
+    root: Root,
 }
 
 impl Fixture {
     /// Nothing here works without user namespaces, and neither does the product: no skip.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let root = root::host(folder.path()).unwrap();
-        let mount_points = folder.path().join("mount-points");
-        for name in ["mount-points", "build"] {
-            fs_err::create_dir(folder.path().join(name)).unwrap();
-        }
+        fs_err::create_dir(folder.path().join("build")).unwrap();
         Self {
-            engine: Namespaces::new(root, mount_points),
+            engine: Namespaces::new(folder.path()).unwrap(),
+            root: root::host(folder.path()).unwrap(),
             folder,
         }
     }
@@ -45,6 +44,7 @@ impl Fixture {
             script: script.to_owned(),
             env: BTreeMap::from([("PATH".to_owned(), "/tools".to_owned())]),
             build: self.path("build"),
+            root: self.root.clone(),
             mounts: Vec::new(),
             tokens: None,
             log: self.path("log"),

@@ -13,6 +13,12 @@ pub enum Error {
         /// The programs' names.
         missing: Vec<String>,
     },
+    /// The Alpine root lacks programs that the build needs.
+    #[error("the Alpine root lacks {}, which the build needs", .missing.join(", "))]
+    AlpineLacks {
+        /// The programs' names.
+        missing: Vec<String>,
+    },
     /// The kernel does not let this user make a sandbox.
     #[error("the sandbox cannot be made: {reason}")]
     NoNamespaces {
@@ -84,6 +90,9 @@ impl Error {
             Self::NoNamespaces { hint, .. } => Some(hint.clone()),
             Self::Failed { log, .. } | Self::TimedOut { log, .. } | Self::DiskFull { log, .. } => {
                 Some(format!("the whole log is {}", log.display()))
+            }
+            Self::AlpineLacks { .. } => {
+                Some("use a version of Alpine that is pinned in `sources.toml`".to_owned())
             }
             Self::Io(_) | Self::Engine { .. } | Self::Cancelled { .. } => None,
         }

@@ -15,7 +15,6 @@ use fs_err as fs;
 use hakoniwa::{Container, Namespace, Rlimit, Runctl, Stdio};
 use rustix::process::{Resource, getrlimit};
 
-use super::root::Root;
 use super::sandbox::tail;
 use super::{Error, Job, Sandbox};
 
@@ -33,25 +32,19 @@ const TAIL_LINES: usize = 25;
 /// Runs commands in namespaces of their own.
 #[derive(Debug)]
 pub struct Namespaces {
-    root: Root,
     /// Holds one mount point per run, removed with it.
     scratch: PathBuf,
 }
 
 impl Namespaces {
-    /// An engine over `root`; `scratch` is an existing folder for mount points.
-    pub fn new(root: Root, scratch: PathBuf) -> Self {
-        Self { root, scratch }
-    }
-
-    /// An engine over the host's own userland; `folder` receives what it needs on disk.
+    /// An engine that keeps its mount points in `folder`.
     ///
     /// # Errors
-    /// When the host lacks tools, or `folder` cannot be written.
-    pub fn over_host(folder: &Path) -> Result<Self, Error> {
-        let mount_points = folder.join("mount-points");
-        fs::create_dir(&mount_points)?;
-        Ok(Self::new(super::root::host(folder)?, mount_points))
+    /// When `folder` cannot be written.
+    pub fn new(folder: &Path) -> Result<Self, Error> {
+        let scratch = folder.join("mount-points");
+        fs::create_dir(&scratch)?;
+        Ok(Self { scratch })
     }
 
     /// Tries out an empty sandbox, so that a host which forbids it is found before anything
@@ -83,14 +76,14 @@ impl Namespaces {
     fn container(&self, job: &Job, mount_point: &Path) -> Container {
         let mut container = bare();
         container.rootdir(mount_point);
-        for mount in self.root.mounts.iter().chain(&job.mounts) {
+        for mount in job.root.mounts.iter().chain(&job.mounts) {
             container.bindmount_ro(&mount.host.to_string_lossy(), &mount.inside);
         }
         container.bindmount_rw(&job.build.to_string_lossy(), "/build");
         if let Some(tokens) = &job.tokens {
             container.bindmount_rw(&tokens.to_string_lossy(), "/jobs");
         }
-        for (says, at) in &self.root.links {
+        for (says, at) in &job.root.links {
             container.symlink(says, at);
         }
         container.dir("/etc", 0o755);
@@ -224,10 +217,6 @@ impl Sandbox for Namespaces {
                 tail: tail(&job.log, TAIL_LINES),
             })
         }
-    }
-
-    fn describe(&self) -> String {
-        format!("namespaces, {} root", self.root.name)
     }
 }
 

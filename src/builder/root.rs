@@ -3,12 +3,18 @@
 //! Only the tools on one list can be found inside: what `configure` does not find it
 //! cannot use, so the host's own compiler, `pkg-config` or Python never reach the bytes.
 
+mod alpine;
+
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use fs_err as fs;
 use fs_err::os::unix::fs::symlink;
 
 use super::{Error, Mount};
+
+pub use self::alpine::alpine;
 
 /// What a build may call besides the pinned compiler: what `configure` scripts and
 /// makefiles take for granted (POSIX utilities, GNU make and perl).
@@ -26,14 +32,72 @@ const HOST_FOLDERS: &[&str] = &[
 ];
 
 /// A root file system, ready to be mounted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Root {
     /// What to mount, read-only.
     pub mounts: Vec<Mount>,
     /// Links to make: (what it says, where it is inside).
     pub links: Vec<(String, String)>,
-    /// The name for people: `host`, `alpine`.
-    pub name: &'static str,
+}
+
+/// Whose programs a build runs besides the pinned compiler.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Userland {
+    /// The host's own.
+    #[default]
+    Host,
+    /// Those of Alpine's root file system, with make and perl built in it.
+    Alpine {
+        /// One of the versions that are pinned; the manifest's default otherwise.
+        version: Option<String>,
+    },
+}
+
+/// A text that names no userland.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a root: expected `host`, `alpine` or `alpine@VERSION`")]
+pub struct ParseUserlandError {
+    /// The text as it was given.
+    pub text: String,
+}
+
+impl Userland {
+    /// The version of Alpine that was asked for, if one was.
+    pub fn version(&self) -> Option<&str> {
+        match self {
+            Self::Host => None,
+            Self::Alpine { version } => version.as_deref(),
+        }
+    }
+}
+
+impl fmt::Display for Userland {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::Alpine { version: None } => f.write_str("alpine"),
+            Self::Alpine {
+                version: Some(version),
+            } => write!(f, "alpine@{version}"),
+        }
+    }
+}
+
+impl FromStr for Userland {
+    type Err = ParseUserlandError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('@') {
+            None if text == "host" => Ok(Self::Host),
+            None if text == "alpine" => Ok(Self::Alpine { version: None }),
+            Some(("alpine", version)) if !version.is_empty() => Ok(Self::Alpine {
+                version: Some(version.to_owned()),
+            }),
+            _ => Err(ParseUserlandError {
+                text: text.to_owned(),
+            }),
+        }
+    }
 }
 
 /// Finds out whether the host has all [`TOOLS`].
@@ -85,11 +149,7 @@ pub fn host(folder: &Path) -> Result<Root, Error> {
             Err(_) => {}
         }
     }
-    Ok(Root {
-        mounts,
-        links,
-        name: "host",
-    })
+    Ok(Root { mounts, links })
 }
 
 /// `path` and every mount point below it: a read-only bind mount covers only itself.
@@ -144,6 +204,16 @@ mod tests {
                 .contains("`sudo apt-get install make perl`")
         );
         assert!(check_tools(|_| true).is_ok());
+    }
+
+    #[test]
+    fn a_userland_reads_as_it_is_written() {
+        for text in ["host", "alpine", "alpine@3.24.2"] {
+            assert_eq!(text.parse::<Userland>().unwrap().to_string(), text);
+        }
+        for text in ["", "debian", "alpine@", "host@1", "Alpine"] {
+            assert!(text.parse::<Userland>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::Error;
+use super::root::Root;
 
 /// One command: a shell script, what it sees and what it may use up.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Job {
     /// The host's folder that is `/build` inside, the one place besides `/tmp` that is
     /// writable.
     pub build: PathBuf,
+    /// The programs that it finds.
+    pub root: Root,
     /// What else is mounted, all of it read-only.
     pub mounts: Vec<Mount>,
     /// Job tokens (see [`super::jobs`]), `/jobs` inside, when the step may run more than one
@@ -75,8 +78,7 @@ impl Default for Limits {
     }
 }
 
-/// Something that runs commands: in namespaces of its own, with no network, with the
-/// tools of one root.
+/// Something that runs commands: in namespaces of its own, with no network.
 pub trait Sandbox: Sync {
     /// Runs `job` to its end, or until `cancelled` is set: then all its processes are ended.
     ///
@@ -85,9 +87,6 @@ pub trait Sandbox: Sync {
     /// [`Error::DiskFull`] when it uses up more than it may, [`Error::Cancelled`] when it was
     /// cancelled, [`Error::Engine`] when it could not be run at all.
     fn run(&self, job: &Job, cancelled: &AtomicBool) -> Result<(), Error>;
-
-    /// The engine and root, in a few words, for people.
-    fn describe(&self) -> String;
 }
 
 /// The last lines of a log, at most `count`.

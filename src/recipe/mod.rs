@@ -69,6 +69,28 @@ pub const RECIPES: &[Recipe] = &[
     },
 ];
 
+/// The programs that the Alpine root lacks, each built in it before the components and found
+/// there as `/opt/<name>`. A script finds the C compiler for this machine; it leaves `bin/`
+/// with the program in `/build/out`.
+pub const BUILT_TOOLS: &[Recipe] = &[
+    Recipe {
+        name: "make",
+        source: Some("make"),
+        files: &[],
+        needs: &[],
+        links: true,
+        script: include_str!("make.sh"),
+    },
+    Recipe {
+        name: "perl",
+        source: Some("perl"),
+        files: &[],
+        needs: &["make"],
+        links: true,
+        script: include_str!("perl.sh"),
+    },
+];
+
 /// What runs before every script: the file mode mask, and the job tokens where
 /// make expects them.
 pub const PRELUDE: &str = "umask 022\nexec 9<>/jobs\n";
@@ -80,6 +102,15 @@ pub const LIBC: &str = include_str!("libc.sh");
 /// nothing calls; nobody unwinds a stack in C, so the tables for it are left out.
 const CFLAGS: &str = "-O2 -fPIE -fstack-protector-strong -fstack-clash-protection \
     -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables";
+
+/// The environment of the script of one of [`BUILT_TOOLS`]: as that of every script, but the
+/// compiler is one for this machine, in the step's own folder.
+pub fn tool_environment(native: Target, epoch: u64) -> Vec<(&'static str, String)> {
+    let mut all = environment(native, epoch);
+    all.retain(|(name, _)| *name != "PATH");
+    all.push(("PATH", "/build/bin:/tools".to_owned()));
+    all
+}
 
 /// The environment of every script; all of it. `epoch` is `SOURCE_DATE_EPOCH`.
 pub fn environment(target: Target, epoch: u64) -> Vec<(&'static str, String)> {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
+use relaysmith::builder::root::Userland;
 use relaysmith::flow::{self, Made, Request};
 use relaysmith::image::{self, Exported, Variant};
 use relaysmith::record::{self, Comparison, Record};
@@ -47,6 +48,10 @@ pub(crate) struct Build {
     /// What the image runs on
     #[arg(long, default_value_t = Target::X86_64)]
     pub(crate) target: Target,
+    /// Whose programs the build uses: `host`, or `alpine` (or `alpine@VERSION`) for Alpine's
+    /// root file system with make and perl built in it; the image is the same
+    #[arg(long, default_value_t = Userland::Host)]
+    pub(crate) root: Userland,
     /// How many processes run at once [default: one for each processor]
     #[arg(long, short, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
@@ -63,6 +68,7 @@ impl Build {
             variant: Variant::Relay,
             uid: self.uid,
             jobs: self.jobs.map_or_else(processors, usize::from),
+            root: self.root.clone(),
         }
     }
 }
