@@ -18,15 +18,22 @@ need() {
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need gcc command -v cc
 need git command -v git
+# The private network of ci/network.sh: its addresses, and the authorities and clients.
+need iproute2 command -v ip
 need libc6-dev test -e /usr/include/stdio.h
 need make command -v make
 need perl command -v perl
 # pip is asked for the index it is configured with; it installs nothing.
 need python3-pip python3 -m pip --version
+need tor command -v tor-gencert
 
 if ((${#packages[@]})); then
     as_root=()
     ((EUID == 0)) || as_root=(sudo)
     "${as_root[@]}" apt-get update -q
     "${as_root[@]}" apt-get install -qy --no-install-recommends "${packages[@]}"
+    # Debian starts a tor of its own; nobody here asked for a client of the real network.
+    if [[ " ${packages[*]} " == *' tor '* && -d /run/systemd/system ]]; then
+        "${as_root[@]}" systemctl disable --now tor.service
+    fi
 fi

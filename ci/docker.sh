@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Runs the compose file that `cargo xtask compose` writes, by `docker-compose` 1.29 or
+# `docker compose`, and looks from outside whether the relay is as confined as it should be.
+# The image is in dist/ already. Skips, aloud, where there is no container engine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! docker info >/dev/null 2>&1; then
+    echo "SKIPPED: no Docker daemon here, so the compose file was not run"
+    exit 0
+fi
+if command -v docker-compose >/dev/null; then
+    compose=(docker-compose)
+elif docker compose version >/dev/null 2>&1; then
+    compose=(docker compose)
+else
+    echo "SKIPPED: neither docker-compose nor docker compose is here, so the compose file was not run"
+    exit 0
+fi
+
+as_root=()
+((EUID == 0)) || as_root=(sudo)
+place=$(mktemp -d)
+name=tor-composed$$
+finish() {
+    "${compose[@]}" --file "$place/compose.yaml" down >/dev/null 2>&1 || true
+    "${as_root[@]}" rm -rf "$place"
+}
+trap finish EXIT
+fail() {
+    echo "error: $1" >&2
+    docker logs "$name" >&2 || true
+    exit 1
+}
+
+archive=$(find dist -maxdepth 1 -name 'tor-*.tar' | sort | head -n 1)
+image=$(docker load --quiet --input "$archive" | sed -n 's/^Loaded image: //p')
+digest=$(docker image inspect --format '{{.Id}}' "$image")
+
+xtask() { cargo xtask --quiet "$@"; }
+# Free as far as one can know; nobody has to reach it.
+port=$((20000 + $$ % 10000))
+xtask torrc middle --nickname "composed$$" --contact-email tor@example.org --or-port "$port" \
+    --address 203.0.113.1 --out "$place/config/torrc"
+limit=$(ulimit -Hn)
+[[ $limit != unlimited && $limit -lt 65536 ]] || limit=65536
+xtask compose "$place/config/torrc" --image "$digest" --open-files "$limit" \
+    --out "$place/compose.yaml" --data "$place/data" 2>/dev/null
+data=$place/data/composed$$
+mkdir -p -m 700 "$data"
+
+"${as_root[@]}" chown 45553:45553 "$data"
+
+"${compose[@]}" --file "$place/compose.yaml" up --detach
+for _ in {1..60}; do
+    fingerprint=$(docker logs "$name" 2>&1 | sed -n "s/.*key fingerprint is '\(.*\)'.*/\1/p")
+    [[ -z $fingerprint ]] || break
+    sleep 0.5
+done
+[[ -n $fingerprint ]] || fail "the relay did not start"
+echo "relay: $fingerprint"
+
+is() {
+    local what=$1 expected=$2 got=$3
+    [[ $got == "$expected" ]] || fail "$what: expected $expected, got $got"
+    echo "$what: $got"
+}
+ask() { docker inspect --format "$1" "$name"; }
+process=$(ask '{{.State.Pid}}')
+status() { awk -v field="$1:" '$1 == field { print $2 }' "/proc/$process/status"; }
+is "user" 45553 "$(status Uid)"
+is "capabilities in effect" 0000000000000000 "$(status CapEff)"
+is "capabilities to be had" 0000000000000000 "$(status CapBnd)"
+is "no new privileges" 1 "$(status NoNewPrivs)"
+is "root file system is read-only" true "$(ask '{{.HostConfig.ReadonlyRootfs}}')"
+is "open files" "$limit" "$(awk '/^Max open files/ { print $4 }' "/proc/$process/limits")"
+is "running" true "$(ask '{{.State.Running}}')"
+is "port" "0.0.0.0:$port" "$(docker port "$name" "$port/tcp" | head -n 1)"
+is "fingerprint in the data" "$fingerprint" "$("${as_root[@]}" cat "$data/fingerprint")"
+
+"${compose[@]}" --file "$place/compose.yaml" stop >/dev/null 2>&1
+is "exit code after stop" 0 "$(ask '{{.State.ExitCode}}')"

@@ -1,0 +1,131 @@
+//! What the image promises, seen in a private Tor network; `ci/network.sh` runs it.
+
+#![expect(clippy::print_stdout, reason = "says what it saw")]
+
+use std::net::SocketAddrV4;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+use rustix::process::Signal;
+use testnet::control::Stream;
+use testnet::image::Image;
+use testnet::namespace::{self, address};
+use testnet::network::{Client, Member, Network};
+use testnet::web;
+
+/// What goes through the relays.
+const PAGE: usize = 8_000_000;
+
+fn main() -> Result<()> {
+    let arguments = namespace::enter()?;
+    let [layout, place] = &arguments[..] else {
+        bail!("usage: network LAYOUT FOLDER");
+    };
+    let start = Instant::now();
+    let saw = |what: &str| println!("{:5.1} s  {what}", start.elapsed().as_secs_f64());
+
+    let place = Path::new(place);
+    let image = Image::unpack(Path::new(layout), &place.join("image"))?;
+    let network = Network::start(place)?;
+    saw("three authorities of Debian's tor are started");
+
+    let start_relay = |name, host, first, torrc: &[&str]| {
+        let member = Member {
+            name,
+            host,
+            torrc,
+            first,
+        };
+        network.relay(&image, member)
+    };
+    let mut bridge = start_relay("bridge", 11, false, &["bridge"])?;
+    let mut guard = start_relay("guard", 12, true, &["middle", "--rate", "400Mbit"])?;
+    let mut middle = start_relay("middle", 13, false, &["middle", "--rate", "400Mbit"])?;
+    let mut exit = start_relay("exit", 14, true, &["exit", "--rate", "400Mbit"])?;
+    let fingerprints = [&bridge, &guard, &middle, &exit].map(|relay| relay.fingerprint());
+    let [bridge_id, guard_id, middle_id, exit_id] = fingerprints;
+    let (bridge_id, guard_id, middle_id, exit_id) = (bridge_id?, guard_id?, middle_id?, exit_id?);
+    saw("a bridge, two middle relays and an exit of the image are started");
+    network.lists("exit")?;
+    saw("the authorities agree on a consensus");
+
+    for relay in [&mut guard, &mut middle, &mut exit, &mut bridge] {
+        relay.tor.logged("Bootstrapped 100% (done)", 60)?;
+    }
+    saw("all four are bootstrapped");
+    for relay in [&mut middle, &mut bridge] {
+        relay.published()?;
+    }
+    saw("a middle relay and the bridge found their port reachable");
+    network.lists("middle")?;
+    bridge.lists("middle")?;
+
+    let website = SocketAddrV4::new(address(80), 80);
+    let digest = web::serve(website, PAGE)?;
+    let mut client = network.client("client", 20, "")?;
+    let line = format!("UseBridges 1\nBridge {}:9011 {bridge_id}\n", address(11));
+    let mut bridged = network.client("bridged", 21, &line)?;
+    client.tor.logged("Bootstrapped 100% (done)", 60)?;
+    bridged.tor.logged("Bootstrapped 100% (done)", 60)?;
+    saw("a client is bootstrapped, and one behind the bridge");
+
+    let path = [&guard_id[..], &middle_id, &exit_id];
+    let fetch = |client: &mut Client, path: &[&str], way: &str| -> Result<()> {
+        let start = Instant::now();
+        let circuit = client.control.circuit(path)?;
+        let Stream::Open(stream) = client.control.open(&circuit, website)? else {
+            bail!("{way}: the exit refused port 80");
+        };
+        let (length, got) = web::fetch(stream)?;
+        ensure!(got == digest, "{way}: got {got}, expected {digest}");
+        let megabytes = length as f64 / 1e6;
+        let rate = megabytes / start.elapsed().as_secs_f64();
+        saw(&format!(
+            "{way}: {megabytes} MB, digest right, {rate:.1} MB/s"
+        ));
+        Ok(())
+    };
+    fetch(&mut client, &path, "client → guard → middle → exit")?;
+    let through_bridge = [&bridge_id[..], &middle_id, &exit_id];
+    fetch(
+        &mut bridged,
+        &through_bridge,
+        "client → bridge → middle → exit",
+    )?;
+
+    // Something does listen there: the policy alone refuses.
+    let mail = SocketAddrV4::new(address(80), 25);
+    web::serve(mail, 1)?;
+    let circuit = client.control.circuit(&path)?;
+    match client.control.open(&circuit, mail)? {
+        Stream::Refused(reason) if reason == "EXITPOLICY" => {
+            saw("the exit refuses port 25: EXITPOLICY")
+        }
+        other => bail!("port 25 through the exit: {other:?}"),
+    }
+
+    middle.tor.end(Signal::KILL, 10)?;
+    middle.restart()?;
+    middle.tor.logged("Bootstrapped 100% (done)", 60)?;
+    let now = middle.fingerprint()?;
+    ensure!(
+        now == middle_id,
+        "the middle relay was {middle_id} and is {now}"
+    );
+    fetch(
+        &mut client,
+        &path,
+        "after SIGKILL and a restart of the middle relay",
+    )?;
+
+    for (name, relay) in [("exit", &mut exit), ("bridge", &mut bridge)] {
+        let status = relay.tor.end(Signal::TERM, 20)?;
+        ensure!(status.success(), "{name} ended with {status} after SIGTERM");
+        relay.tor.logged("exiting cleanly", 0)?;
+        saw(&format!(
+            "SIGTERM: the {name} says it exits cleanly, and does with {status}"
+        ));
+    }
+    Ok(())
+}

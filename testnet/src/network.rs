@@ -1,0 +1,391 @@
+//! Authorities, relays and clients that make one network.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
+
+use crate::control::Control;
+use crate::image::{Image, Root};
+use crate::namespace::{address, run};
+use crate::process::Tor;
+use crate::wait_for;
+
+/// How many authorities vote: the fewest with a majority.
+const AUTHORITIES: u8 = 3;
+
+/// What makes an hour's votes a matter of seconds. A relay gets nothing else that it would
+/// not have on the real network, but for who the authorities are.
+const HURRY: &str = "\
+TestingTorNetwork 1
+TestingV3AuthInitialVotingInterval 20
+TestingV3AuthInitialVoteDelay 4
+TestingV3AuthInitialDistDelay 4
+V3AuthVotingInterval 20
+V3AuthVoteDelay 4
+V3AuthDistDelay 4
+";
+
+/// On the real network these are settled by years of being there.
+const VOTES: &str = "\
+AssumeReachable 1
+TestingDirAuthVoteGuard *
+";
+
+/// The network: its authorities, and what its members must know.
+#[derive(Debug)]
+pub struct Network {
+    place: PathBuf,
+    overrides: String,
+    authorities: Vec<Tor>,
+}
+
+/// What tells one relay from another.
+#[derive(Debug, Clone, Copy)]
+pub struct Member<'a> {
+    /// Its nickname.
+    pub name: &'a str,
+    /// The last part of its address, and of its port.
+    pub host: u8,
+    /// The arguments of `cargo xtask torrc`.
+    pub torrc: &'a [&'a str],
+    /// Published at once, without a test of its own port: somebody has to be first, for the
+    /// others' tests go over three relays that are not their own.
+    pub first: bool,
+}
+
+/// A relay and all that it is started with again.
+#[derive(Debug)]
+pub struct Relay {
+    name: String,
+    program: Program,
+    data: PathBuf,
+    logs: PathBuf,
+    /// The running tor.
+    pub tor: Tor,
+}
+
+/// Whose tor a relay is.
+#[derive(Debug)]
+enum Program {
+    Image(Root, Vec<String>),
+    Debian(Vec<String>),
+}
+
+/// A client and its control port.
+#[derive(Debug)]
+pub struct Client {
+    /// The running tor.
+    pub tor: Tor,
+    /// Its control port.
+    pub control: Control,
+}
+
+impl Network {
+    /// Makes the authorities' keys in `place` and starts them.
+    ///
+    /// # Errors
+    /// When Debian's tor is missing or does not start.
+    pub fn start(place: &Path) -> Result<Self> {
+        let mut overrides = HURRY.to_owned();
+        // The keys take a while: all at once.
+        let keys = std::thread::scope(|scope| {
+            let threads: Vec<_> = (1..=AUTHORITIES)
+                .map(|number| scope.spawn(move || authority_keys(place, number)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread failed")))
+                .collect::<Result<Vec<_>>>()
+        })?;
+        for line in keys {
+            writeln!(overrides, "DirAuthority {line}")?;
+        }
+        let mut network = Self {
+            place: place.to_owned(),
+            overrides,
+            authorities: Vec::new(),
+        };
+        fs::create_dir_all(network.logs())?;
+        for number in 1..=AUTHORITIES {
+            let (name, host) = (format!("authority{number}"), address(number));
+            let torrc = format!(
+                "{}{VOTES}Nickname {name}\nContactInfo {name}@example.org\nAddress {host}\n\
+                 ORPort {host}:9001\nDirPort {host}:9030\nSocksPort 0\nExitPolicy reject *:*\n\
+                 AuthoritativeDirectory 1\nV3AuthoritativeDirectory 1\n",
+                network.overrides
+            );
+            let command = network.debian(&name, &torrc)?;
+            let tor = Tor::start(&name, &network.logs(), command)?;
+            network.authorities.push(tor);
+        }
+        Ok(network)
+    }
+
+    /// Where every member logs.
+    pub fn logs(&self) -> PathBuf {
+        self.place.join("logs")
+    }
+
+    fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.place.join(name);
+        // Only its owner may enter: tor insists.
+        let data = folder.join("data");
+        fs::create_dir_all(&data)?;
+        fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        Ok(folder)
+    }
+
+    /// Waits until the authorities' consensus lists a relay of this name.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn lists(&self, name: &str) -> Result<()> {
+        let consensus = self.place.join("authority1/data/cached-consensus");
+        listed(name, &consensus)
+    }
+
+    /// Starts a relay of the image under a torrc by `cargo xtask torrc`.
+    ///
+    /// # Errors
+    /// When the torrc or the relay's root cannot be made.
+    pub fn relay(&self, image: &Image, member: Member<'_>) -> Result<Relay> {
+        let folder = self.folder(member.name)?;
+        let (config, data) = (folder.join("config"), folder.join("data"));
+        self.configure(&config, member)?;
+        let root = image.root(&folder.join("root"), &config, &data)?;
+        let mut words = image.entrypoint();
+        let inside = "/usr/local/etc/tor";
+        words.extend(["--defaults-torrc".to_owned(), format!("{inside}/overrides")]);
+        words.extend(["-f".to_owned(), format!("{inside}/torrc")]);
+        Relay::start(member.name, Program::Image(root, words), data, self.logs())
+    }
+
+    /// Starts a relay of Debian's tor under the same torrc, but for where its data are.
+    ///
+    /// # Errors
+    /// When the torrc cannot be made.
+    pub fn debian_relay(&self, member: Member<'_>) -> Result<Relay> {
+        let folder = self.folder(member.name)?;
+        self.configure(&folder, member)?;
+        let (torrc, data) = (folder.join("torrc"), folder.join("data"));
+        let text = fs::read_to_string(&torrc)?;
+        fs::write(
+            &torrc,
+            text.replace("/tordata", &data.display().to_string()),
+        )?;
+        let overrides = folder.join("overrides").display().to_string();
+        let torrc = torrc.display().to_string();
+        let words = ["tor", "--defaults-torrc", &overrides, "-f", &torrc].map(str::to_owned);
+        Relay::start(
+            member.name,
+            Program::Debian(words.into()),
+            data,
+            self.logs(),
+        )
+    }
+
+    /// Writes a torrc by `cargo xtask torrc`, and beside it what is read before: so the torrc
+    /// stays as it was written.
+    fn configure(&self, folder: &Path, member: Member<'_>) -> Result<()> {
+        fs::create_dir_all(folder)?;
+        let first = u8::from(member.first);
+        let overrides = format!("{}AssumeReachable {first}\n", self.overrides);
+        fs::write(folder.join("overrides"), overrides)?;
+        let xtask = std::env::current_exe()?.with_file_name("xtask");
+        let file = folder.join("torrc").display().to_string();
+        let address = address(member.host).to_string();
+        let or_port = (9000 + u16::from(member.host)).to_string();
+        let mut all = vec!["--quiet", "torrc"];
+        all.extend(member.torrc);
+        all.extend([
+            "--nickname",
+            member.name,
+            "--contact-email",
+            "tor@example.org",
+        ]);
+        all.extend(["--address", &address, "--or-port", &or_port, "--out", &file]);
+        run(&xtask.display().to_string(), &all).map(drop)
+    }
+
+    /// A client of Debian's tor, which leaves circuits and streams to its control port.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn client(&self, name: &str, host: u8, more: &str) -> Result<Client> {
+        let local = Ipv4Addr::new(127, 0, 0, host);
+        let (socks, control) = (
+            SocketAddrV4::new(local, 9050),
+            SocketAddrV4::new(local, 9051),
+        );
+        let torrc = format!(
+            "{}SocksPort {socks}\nControlPort {control}\n__LeaveStreamsUnattached 1\n{more}",
+            self.overrides
+        );
+        let command = self.debian(name, &torrc)?;
+        let mut tor = Tor::start(name, &self.logs(), command)?;
+        tor.logged("Opened Control listener connection (ready)", 20)?;
+        let control = Control::connect(control, socks)?;
+        Ok(Client { tor, control })
+    }
+
+    fn debian(&self, name: &str, torrc: &str) -> Result<Command> {
+        let folder = self.folder(name)?;
+        let file = folder.join("torrc");
+        let data = folder.join("data");
+        fs::write(&file, format!("{torrc}DataDirectory {}\n", data.display()))?;
+        let mut command = Command::new("tor");
+        command.arg("--defaults-torrc").arg("/dev/null");
+        command.arg("-f").arg(file);
+        Ok(command)
+    }
+}
+
+impl Relay {
+    fn start(name: &str, program: Program, data: PathBuf, logs: PathBuf) -> Result<Self> {
+        let tor = Tor::start(name, &logs, program.command())?;
+        Ok(Self {
+            name: name.to_owned(),
+            program,
+            data,
+            logs,
+            tor,
+        })
+    }
+
+    /// Starts it again, after its end.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn restart(&mut self) -> Result<()> {
+        self.tor = Tor::start(&self.name, &self.logs, self.program.command())?;
+        Ok(())
+    }
+
+    /// The fingerprint of its identity, once it has one.
+    ///
+    /// # Errors
+    /// When it never writes one.
+    pub fn fingerprint(&self) -> Result<String> {
+        let file = self.data.join("fingerprint");
+        let what = format!("the fingerprint of {}", self.name);
+        wait_for(&what, 20, || {
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            Ok(text.split_whitespace().nth(1).map(str::to_owned))
+        })
+    }
+
+    /// Waits until it has tested its own port and published itself.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub fn published(&mut self) -> Result<()> {
+        self.tor
+            .logged("is reachable from the outside", 90)
+            .map(drop)
+    }
+
+    /// Waits until the consensus that it hands on lists a relay of this name.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn lists(&self, name: &str) -> Result<()> {
+        listed(name, &self.data.join("cached-microdesc-consensus"))
+    }
+
+    /// A command inside the container of this relay.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn inside(&self, words: &[String]) -> Result<Command> {
+        match &self.program {
+            Program::Image(root, _) => Ok(root.command(words)),
+            Program::Debian(_) => bail!("{} is in no container", self.name),
+        }
+    }
+}
+
+impl Program {
+    fn command(&self) -> Command {
+        match self {
+            Self::Image(root, words) => root.command(words),
+            Self::Debian(words) => {
+                let mut command = Command::new(&words[0]);
+                command.args(&words[1..]);
+                command
+            }
+        }
+    }
+}
+
+fn listed(name: &str, consensus: &Path) -> Result<()> {
+    let line = format!("\nr {name} ");
+    let what = format!("{name} in {}", consensus.display());
+    wait_for(&what, 90, || {
+        let text = fs::read_to_string(consensus).unwrap_or_default();
+        Ok(text.contains(&line).then_some(()))
+    })
+}
+
+/// Makes the keys of an authority, and returns what its `DirAuthority` line says.
+fn authority_keys(place: &Path, number: u8) -> Result<String> {
+    let (name, host) = (format!("authority{number}"), address(number));
+    let data = place.join(&name).join("data");
+    let keys = data.join("keys");
+    fs::create_dir_all(&keys)?;
+    for folder in [&data, &keys] {
+        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    }
+    let made = Command::new("tor-gencert")
+        .args(["--create-identity-key", "--passphrase-fd", "0", "-m", "1"])
+        .args(["-a", &format!("{host}:9030")])
+        .args([
+            "-i",
+            "authority_identity_key",
+            "-s",
+            "authority_signing_key",
+        ])
+        .args(["-c", "authority_certificate"])
+        .current_dir(&keys)
+        .stdin(Stdio::null())
+        .output()
+        .context("running `tor-gencert`, which Debian's package tor has")?;
+    let certificate = fs::read_to_string(keys.join("authority_certificate"))
+        .with_context(|| String::from_utf8_lossy(&made.stderr).into_owned())?;
+    let v3 = certificate
+        .lines()
+        .find_map(|line| line.strip_prefix("fingerprint "))
+        .context("a certificate without a fingerprint")?;
+    let data = data.display().to_string();
+    let nobody = format!("nobody 127.0.0.1:1 {}", "f".repeat(40));
+    let listed = run(
+        "tor",
+        &[
+            "--ignore-missing-torrc",
+            "-f",
+            "/dev/null",
+            "--defaults-torrc",
+            "/dev/null",
+            "--list-fingerprint",
+            "--ORPort",
+            "1",
+            "--Nickname",
+            &name,
+            "--DirAuthority",
+            &nobody,
+            "--DataDirectory",
+            &data,
+            "--quiet",
+        ],
+    )?;
+    let (_, fingerprint) = listed
+        .trim()
+        .split_once(' ')
+        .with_context(|| format!("no fingerprint in `{listed}`"))?;
+    Ok(format!(
+        "{name} orport=9001 no-v2 v3ident={v3} {host}:9030 {fingerprint}"
+    ))
+}
