@@ -18,6 +18,8 @@ need() {
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need gcc command -v cc
 need git command -v git
+# Signs, as people do, in the tests of attestations.
+need gnupg command -v gpg
 # The private network of ci/network.sh: its addresses, and the authorities and clients.
 need iproute2 command -v ip
 need libc6-dev test -e /usr/include/stdio.h

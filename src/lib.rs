@@ -44,3 +44,5 @@ pub mod record;
 pub mod relay;
 
 pub mod flow;
+
+pub mod attest;

@@ -20,6 +20,15 @@ pub enum Variant {
     RelayArm,
 }
 
+impl Variant {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Relay => "",
+            Self::RelayArm => "-arm",
+        }
+    }
+}
+
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -72,7 +81,7 @@ pub struct About {
 impl About {
     /// The tag in a registry: `0.4.9.11`, `0.4.9.11-arm`.
     pub fn tag(&self) -> String {
-        format!("{}{}", self.version, self.suffix())
+        format!("{}{}", self.version, self.variant.suffix())
     }
 
     /// The name under which engines load it: `relaysmith/tor:0.4.9.11`.
@@ -82,14 +91,14 @@ impl About {
 
     /// The name of the loadable file: `tor-0.4.9.11-x86_64-linux-musl.tar`.
     pub fn file_name(&self) -> String {
-        format!("tor-{}-{}{}.tar", self.version, self.target, self.suffix())
+        let release = Self::release(&self.version, self.target, self.variant);
+        format!("tor-{release}.tar")
     }
 
-    fn suffix(&self) -> &'static str {
-        match self.variant {
-            Variant::Relay => "",
-            Variant::RelayArm => "-arm",
-        }
+    /// What an image is called where file names tell images apart:
+    /// `0.4.9.11-x86_64-linux-musl`.
+    pub fn release(version: &str, target: Target, variant: Variant) -> String {
+        format!("{version}-{target}{}", variant.suffix())
     }
 
     /// The user, unless it is the super-user or more than a layer can hold.

@@ -89,7 +89,7 @@ impl Comparison {
             .map(|(item, _)| item)
     }
 
-    fn push(
+    pub(crate) fn push(
         &mut self,
         stage: Stage,
         of: Option<&str>,

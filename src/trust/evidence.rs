@@ -37,7 +37,11 @@ pub(super) fn locate(keys: &Path, name: &str) -> Result<PathBuf, Error> {
 
 /// The signatures in the file, armored or binary: at least one.
 pub(super) fn signatures(path: &Path) -> Result<Vec<Signature>, Error> {
-    let bytes = armor::read(path, SIGNATURE_LIMIT)?;
+    parse(path, armor::read(path, SIGNATURE_LIMIT)?)
+}
+
+/// As `signatures`, from the bytes of the file.
+pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Vec<Signature>, Error> {
     // Every OpenPGP packet starts with a byte beyond ASCII, and armor never does.
     let blocks = if bytes.first().is_some_and(|&byte| byte >= 0x80) {
         vec![bytes]

@@ -21,5 +21,5 @@ pub use error::Error;
 pub use policy::{TrustPolicy, Weakness};
 pub use report::Report;
 pub use signature::Status;
-pub use verdict::{Conclusion, Finding, Verdict, judge};
+pub use verdict::{Conclusion, Finding, Verdict, judge, judge_bytes};
 pub use verified::{Verified, verify};

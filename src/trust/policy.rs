@@ -128,6 +128,31 @@ impl TrustPolicy {
         })
     }
 
+    /// Pins one certificate, armored, that has just been exported for its owner `name`;
+    /// `path` is what to call it in errors.
+    pub fn only(path: &Path, bytes: &[u8], fingerprint: &str, name: &str) -> Result<Self, Error> {
+        let malformed = |error| Error::malformed(path, error);
+        let fingerprint = Fingerprint::from_hex(fingerprint).map_err(malformed)?;
+        let certificate = Certificate::parse(path, bytes, &fingerprint)?;
+        Ok(Self {
+            dir: PathBuf::new(),
+            now: SystemTime::now(),
+            signers: vec![Signer {
+                id: name.to_owned(),
+                name: name.to_owned(),
+                fingerprint,
+                certificate,
+            }],
+            rules: Vec::new(),
+        })
+    }
+
+    /// Whether the certificate with this fingerprint, in upper case, is pinned.
+    pub fn pins(&self, fingerprint: &str) -> bool {
+        let mut signers = self.signers.iter();
+        signers.any(|signer| signer.fingerprint.to_hex() == fingerprint)
+    }
+
     /// The names of the sources there are rules for, sorted.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.source.as_str())

@@ -191,28 +191,39 @@ pub fn judge(
     source: Option<&str>,
 ) -> Result<Verdict, Error> {
     let rule = match source {
-        Some(source) => policy.rule(source)?,
-        None => &Rule {
-            source: String::new(),
-            signers: policy
-                .signers
-                .iter()
-                .map(|signer| signer.id.clone())
-                .collect(),
-            threshold: 1,
-            allowances: Vec::new(),
-            hash_only: None,
-        },
+        Some(source) => policy.rule(source)?.clone(),
+        None => anybody(policy),
     };
     let signatures = evidence::signatures(signature)?;
     let hashed = evidence::hash_file(file, &signatures, None)?;
-    Ok(conclude(
-        policy,
-        rule,
-        &signatures,
-        &hashed.contexts,
-        Beside::Nothing,
-    ))
+    let (contexts, beside) = (&hashed.contexts, Beside::Nothing);
+    Ok(conclude(policy, &rule, &signatures, contexts, beside))
+}
+
+/// As `judge` without a rule, for bytes that are in memory; `name` is what to call the
+/// signature in errors.
+pub fn judge_bytes(
+    policy: &TrustPolicy,
+    bytes: &[u8],
+    name: &Path,
+    signature: Vec<u8>,
+) -> Result<Verdict, Error> {
+    let signatures = evidence::parse(name, signature)?;
+    let hashed = evidence::hash_bytes(bytes, &signatures);
+    let (contexts, beside) = (&hashed.contexts, Beside::Nothing);
+    let rule = anybody(policy);
+    Ok(conclude(policy, &rule, &signatures, contexts, beside))
+}
+
+/// One good signature by any pinned signer.
+fn anybody(policy: &TrustPolicy) -> Rule {
+    Rule {
+        source: String::new(),
+        signers: policy.signers.iter().map(|it| it.id.clone()).collect(),
+        threshold: 1,
+        allowances: Vec::new(),
+        hash_only: None,
+    }
 }
 
 /// What else is known of the bytes that a signature is over.

@@ -155,7 +155,7 @@ fn every_certificate_is_pinned() {
             count += 1;
         } else {
             assert!(
-                ["evidence", "trust.toml"].contains(&name.as_str()),
+                ["attesters", "evidence", "trust.toml"].contains(&name.as_str()),
                 "{name}"
             );
         }

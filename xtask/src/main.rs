@@ -3,6 +3,7 @@
 //! Exit codes: 0 the work is done, 1 it failed, 2 the command line is wrong. A verb
 //! that has more to say documents its own codes in its help.
 
+mod attest;
 mod build_image;
 mod check_torrc;
 mod compose;
@@ -10,6 +11,7 @@ mod fetch;
 mod options;
 mod password;
 mod plan;
+mod quorum;
 mod torrc;
 mod ui;
 mod verify;
@@ -44,6 +46,8 @@ enum Verb {
     Plan(plan::Args),
     /// Check who signed the sources, rebuild from nothing, and compare with the record
     Verify(verify::Args),
+    /// State, signed by your own key, what a build on this machine gave
+    Attest(attest::Args),
     /// Write the torrc of a bridge, a middle relay or an exit
     Torrc(Box<torrc::Args>),
     /// Check a torrc, whoever wrote it, and say what to mend
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
         Verb::Fetch(args) => fetch::run(args, &ui),
         Verb::Plan(args) => plan::run(args, &ui),
         Verb::Verify(args) => verify::run(args, &ui),
+        Verb::Attest(args) => attest::run(args, &ui),
         Verb::Torrc(args) => torrc::run(args, &ui),
         Verb::CheckTorrc(args) => check_torrc::run(args, &ui),
         Verb::Compose(args) => compose::run(args, &ui),

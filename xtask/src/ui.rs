@@ -131,6 +131,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref::<relaysmith::cache::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::trust::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::flow::Error>()?.hint())
+        .or_else(|| error.downcast_ref::<relaysmith::attest::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::image::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::record::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::relay::Error>()?.hint())

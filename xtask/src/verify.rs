@@ -1,5 +1,5 @@
-//! `verify`: who signed what, by the certificates and the policy in `keys/`; and whether a
-//! build from nothing gives what is recorded.
+//! `verify`: who signed what, by the certificates and the policy in `keys/`; whether a build
+//! from nothing gives what is recorded; and how many others say so.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::build_image::{Build, compared};
 use crate::fetch::wanted;
 use crate::options::repository;
+use crate::quorum;
 use crate::ui::Ui;
 
 /// What `verify` exits with when this build is not the one on record.
@@ -47,12 +48,20 @@ pub(crate) struct Args {
     /// Check it by the rule for this source: its signers, and what is overlooked in them
     #[arg(long = "as", value_name = "NAME", requires = "file")]
     rule: Option<String>,
+    /// Count the people in keys/attesters/ whose signed statements in attestations/ agree with
+    /// the record; fails if there are fewer than this. Builds nothing
+    #[arg(long, value_name = "N", conflicts_with_all = ["sources", "file"],
+        value_parser = clap::value_parser!(u16).range(1..))]
+    quorum: Option<u16>,
     #[command(flatten)]
     build: Build,
 }
 
 /// Checks, and prints what was found.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    if let Some(needed) = args.quorum {
+        return quorum::run(needed, &args.build, ui);
+    }
     let policy = TrustPolicy::load(&repository().join("keys"))?;
     match (&args.file, &args.signature) {
         (Some(file), Some(signature)) => one(&policy, file, signature, args.rule.as_deref(), ui),
