@@ -9,7 +9,7 @@ use crate::builder;
 use crate::builder::namespaces::Namespaces;
 use crate::builder::root::{self, Userland};
 use crate::cache;
-use crate::image::{self, About, Component, Image, Parts, Variant};
+use crate::image::{self, About, Arm, Component, Image, Licences, Parts, Variant};
 use crate::plan::{self, Plan};
 use crate::progress::Progress;
 use crate::record::{self, Record};
@@ -85,7 +85,8 @@ impl Error {
             Self::Build(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Record(error) => error.hint(),
-            Self::Plan(_) | Self::Io(_) => None,
+            Self::Plan(error) => error.hint(),
+            Self::Io(_) => None,
         }
     }
 }
@@ -208,10 +209,15 @@ fn about(request: &Request<'_>, plan: &Plan) -> About {
 fn parts(plan: &Plan, built: &BTreeMap<&str, Built>) -> Result<Parts, std::io::Error> {
     let out = |name: &str| built.get(name).map(|built| built.path().to_path_buf());
     let tor = out("tor").unwrap_or_default();
-    let mut licences = BTreeMap::new();
+    let (mut licences, mut of_arm) = (Licences::new(), Licences::new());
+    let for_arm = plan.only_for("nyx");
     // What is ours alone has the project's licence.
     for step in plan.components().filter(|step| step.source().is_some()) {
         let folder = out(step.name).unwrap_or_default().join("licences");
+        let licences = match for_arm.contains(&step.name) {
+            true => &mut of_arm,
+            false => &mut licences,
+        };
         for entry in fs_err::read_dir(folder)? {
             let entry = entry?;
             licences.insert(
@@ -220,12 +226,17 @@ fn parts(plan: &Plan, built: &BTreeMap<&str, Built>) -> Result<Parts, std::io::E
             );
         }
     }
+    let arm = out("nyx").map(|folder| Arm {
+        folder,
+        licences: of_arm,
+        epoch: plan.newest(&for_arm).unwrap_or(plan.epoch),
+    });
     Ok(Parts {
         tor: tor.join("bin/tor"),
         geoip: tor.join("share/tor/geoip"),
         geoip6: tor.join("share/tor/geoip6"),
         licences,
-        others: Vec::new(),
+        arm,
     })
 }
 

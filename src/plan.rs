@@ -121,9 +121,32 @@ pub enum Error {
         /// tor's version.
         version: String,
     },
+    /// A component that is built by itself, for another machine.
+    #[error(
+        "`{component}` can be built for {} only, not for {target}",
+        Target::X86_64
+    )]
+    Native {
+        /// The component.
+        component: &'static str,
+        /// The machine that was asked for.
+        target: Target,
+    },
     /// A patch could not be read.
     #[error(transparent)]
     Patch(#[from] io::Error),
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Native { .. } => {
+                Some("`--without-arm` builds the relay alone, without Python".to_owned())
+            }
+            Self::NoSource { .. } | Self::NoEpoch { .. } | Self::Patch(_) => None,
+        }
+    }
 }
 
 impl Plan {
@@ -185,6 +208,12 @@ impl Plan {
         }
 
         for recipe in in_order(wanted) {
+            if recipe.native && target != Target::X86_64 {
+                return Err(Error::Native {
+                    component: recipe.name,
+                    target,
+                });
+            }
             let source = recipe.source.map(pinned).transpose()?;
             let mut covers = Covers::new(recipe.name, &environment);
             if let Some(source) = &source {
@@ -252,6 +281,32 @@ impl Plan {
     /// Every source that something of the image is compiled from, once.
     pub fn component_sources(&self) -> Vec<Arc<Source>> {
         distinct(self.components())
+    }
+
+    /// The steps that only the component `name` needs, itself among them.
+    pub fn only_for(&self, name: &str) -> Vec<&'static str> {
+        let Some(place) = self.place(name) else {
+            return Vec::new();
+        };
+        let mut only = vec![place];
+        // Backwards: all that need a step stand after it.
+        for at in (0..place).rev() {
+            let mut users =
+                (0..self.steps.len()).filter(|&user| self.steps[user].needs.contains(&at));
+            let used = users.clone().next().is_some();
+            if used && users.all(|user| only.contains(&user)) {
+                only.push(at);
+            }
+        }
+        only.iter().map(|&at| self.steps[at].name).collect()
+    }
+
+    /// When the newest of the sources of `steps` was released, in seconds since 1970.
+    pub fn newest(&self, steps: &[&str]) -> Option<u64> {
+        let steps = self.steps.iter().filter(|step| steps.contains(&step.name));
+        steps
+            .filter_map(|step| step.source().and_then(|source| source.released))
+            .max()
     }
 
     fn add(&mut self, name: &'static str, work: Work, needs: Vec<usize>, mut covers: Covers) {

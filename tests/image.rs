@@ -49,7 +49,7 @@ fn parts(directory: &Path) -> Parts {
         geoip: file("geoip", &bytes(300_000)),
         geoip6: file("geoip6", b"2001:db8::,2001:db8::ffff,??\n"),
         licences: BTreeMap::from([("tor/LICENSE".to_owned(), file("LICENSE", b"as is\n"))]),
-        others: Vec::new(),
+        arm: None,
     }
 }
 
@@ -100,7 +100,7 @@ fn nothing_of_this_machine_gets_in() {
     let old = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let layout = directory.path().join("elsewhere/two");
     fs::create_dir(layout.parent().unwrap()).unwrap();
-    let mut parts = parts(layout.parent().unwrap());
+    let parts = parts(layout.parent().unwrap());
     rustix::process::umask(old);
     // Other modes, other times.
     for path in [&parts.tor, &parts.geoip] {
@@ -110,7 +110,6 @@ fn nothing_of_this_machine_gets_in() {
             .set_modified(std::time::UNIX_EPOCH)
             .unwrap();
     }
-    parts.others.clear();
     let mut about = about();
     about.components.reverse();
     let layers = image::layers(&about, &parts).unwrap();

@@ -26,6 +26,8 @@ pub struct Layer {
     pub name: String,
     /// One line on what was put there, for the history of the image.
     pub created_by: String,
+    /// The time of everything in it, in seconds since 1970.
+    pub epoch: u64,
     /// The files.
     pub archive: Archive,
 }
@@ -46,21 +48,15 @@ pub struct LayerDigests {
 
 impl Layer {
     /// The digest of the tar archive, which names the content however it is compressed.
-    /// `epoch` as in [`Layer::write`].
-    pub fn diff_id(&self, epoch: u64) -> Result<Digest, Error> {
+    pub fn diff_id(&self) -> Result<Digest, Error> {
         let mut out = HashingWriter::sha256(io::sink());
-        self.archive.write(epoch, &mut out)?;
+        self.archive.write(self.epoch, &mut out)?;
         Ok(out.finish())
     }
 
-    /// Writes the layer to `out`, in one pass and in constant memory. `epoch`, in seconds since
-    /// 1970, is every entry's time; `task` advances by the bytes of the archive.
-    pub fn write(
-        &self,
-        epoch: u64,
-        out: impl Write,
-        task: &dyn Task,
-    ) -> Result<LayerDigests, Error> {
+    /// Writes the layer to `out`, in one pass and in constant memory; `task` advances by the
+    /// bytes of the archive.
+    pub fn write(&self, out: impl Write, task: &dyn Task) -> Result<LayerDigests, Error> {
         let gzip = GzBuilder::new().mtime(0).operating_system(OS_UNKNOWN);
         let mut pieces = Pieces {
             gzip: gzip.write(HashingWriter::sha256(out), LEVEL),
@@ -68,7 +64,7 @@ impl Layer {
             piece: Vec::with_capacity(PIECE),
             task,
         };
-        self.archive.write(epoch, &mut pieces)?;
+        self.archive.write(self.epoch, &mut pieces)?;
         pieces.flush_piece()?;
         let out = pieces.gzip.finish()?;
         Ok(LayerDigests {
@@ -169,10 +165,11 @@ mod tests {
         let layer = Layer {
             name: "test".to_owned(),
             created_by: "a test".to_owned(),
+            epoch: 0,
             archive,
         };
         let mut bytes = Vec::new();
-        let written = layer.write(0, &mut bytes, &Silent).unwrap();
+        let written = layer.write(&mut bytes, &Silent).unwrap();
         assert_eq!(written.digest, Digest::sha256(&bytes));
         assert_eq!(written.size, bytes.len() as u64);
         let mut plain = Vec::new();

@@ -71,7 +71,7 @@ pub fn assemble(
     let written = thread::scope(|scope| {
         let threads: Vec<_> = layers
             .iter()
-            .map(|layer| scope.spawn(|| put_layer(layer, about.epoch, layout, progress)))
+            .map(|layer| scope.spawn(|| put_layer(layer, layout, progress)))
             .collect();
         threads
             .into_iter()
@@ -142,14 +142,9 @@ pub(super) fn json(document: &impl Serialize) -> Result<Vec<u8>, Error> {
     Ok(serde_json::to_vec(document).map_err(io::Error::from)?)
 }
 
-fn put_layer(
-    layer: &Layer,
-    epoch: u64,
-    layout: &Path,
-    progress: &dyn Progress,
-) -> Result<LayerDigests, Error> {
+fn put_layer(layer: &Layer, layout: &Path, progress: &dyn Progress) -> Result<LayerDigests, Error> {
     // To hash the archive takes a fiftieth of the time of compressing it.
-    let note = note_of(layout, &layer.diff_id(epoch)?);
+    let note = note_of(layout, &layer.diff_id()?);
     if let Some(known) = known_layer(&note, layout) {
         let name = layer.name.clone();
         return Ok(LayerDigests { name, ..known });
@@ -158,7 +153,7 @@ fn put_layer(
     let task = progress.begin(&format!("layer {}", layer.name), Some(total));
     // Every blob is in the one directory of the one algorithm.
     let mut file = replace::begin(&layout.join("blobs/sha256"))?;
-    let written = layer.write(epoch, file.as_file_mut(), task.as_ref())?;
+    let written = layer.write(file.as_file_mut(), task.as_ref())?;
     replace::put(file, &layout.join(blob_path(&written.digest)))?;
     replace::with_bytes(&note, &json(&written)?)?;
     task.finish(&format!("{} bytes", written.size));

@@ -20,7 +20,7 @@ pub use config::Healthcheck;
 pub use export::{Exported, export};
 pub use layer::{Layer, LayerDigests};
 pub use layout::{Image, assemble, open};
-pub use rootfs::{Parts, layers};
+pub use rootfs::{Arm, Licences, Parts, layers};
 
 use crate::digest::Digest;
 

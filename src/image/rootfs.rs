@@ -15,11 +15,25 @@ pub struct Parts {
     pub geoip: PathBuf,
     /// The table of IPv6 addresses and countries.
     pub geoip6: PathBuf,
-    /// The licence texts that must go with the program, by their path below
-    /// `/usr/local/share/licenses`: `tor/LICENSE`.
-    pub licences: BTreeMap<String, PathBuf>,
-    /// Layers for other concerns, such as `arm`, the lowest first.
-    pub others: Vec<Layer>,
+    /// The licence texts that must go with the program.
+    pub licences: Licences,
+    /// What to watch the relay with, if it is to be in the image.
+    pub arm: Option<Arm>,
+}
+
+/// Licence texts by their path below `/usr/local/share/licenses`: `openssl`.
+pub type Licences = BTreeMap<String, PathBuf>;
+
+/// nyx, which was once arm, and the Python that it is written in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arm {
+    /// The folder with the program `bin/nyx` and all it reads, `lib/nyx`.
+    pub folder: PathBuf,
+    /// The licence texts that must go with it, by component and by no other name.
+    pub licences: Licences,
+    /// When the newest of its sources was released, in seconds since 1970: the layer's time,
+    /// which is not tor's so that a new tor does not change the layer.
+    pub epoch: u64,
 }
 
 /// Where tor looks for its defaults and the user's `torrc`, built with `--prefix=/usr/local`.
@@ -31,10 +45,37 @@ DataDirectory /tordata
 /// The layers of the image, the lowest first. An engine takes a layer again when one below it
 /// changed, so what changes with every release of tor lies above what changes more rarely.
 pub fn layers(about: &About, parts: &Parts) -> Result<Vec<Layer>, Error> {
-    let mut layers = parts.others.clone();
+    let mut layers = Vec::new();
+    if let Some(part) = &parts.arm {
+        layers.push(arm(about, part)?);
+    }
     layers.push(geoip(about, parts)?);
     layers.push(tor(about, parts)?);
     Ok(layers)
+}
+
+/// `arm`, under the name it has today and the one that it had.
+fn arm(about: &About, part: &Arm) -> Result<Layer, Error> {
+    let mut archive = Archive::default();
+    let program = Content::File(part.folder.join("bin/nyx"));
+    archive.file("usr/local/bin/nyx", 0o755, Owner::ROOT, program)?;
+    archive.symlink("usr/local/bin/arm", "nyx")?;
+    archive.tree("usr/local/lib/nyx", &part.folder.join("lib/nyx"))?;
+    add_licences(&mut archive, &part.licences)?;
+    Ok(Layer {
+        name: "arm".to_owned(),
+        created_by: created_by("nyx", about, |name| part.licences.contains_key(name)),
+        epoch: part.epoch,
+        archive,
+    })
+}
+
+fn add_licences(archive: &mut Archive, licences: &Licences) -> Result<(), Error> {
+    for (name, file) in licences {
+        let path = format!("usr/local/share/licenses/{name}");
+        archive.file(&path, 0o644, Owner::ROOT, Content::File(file.clone()))?;
+    }
+    Ok(())
 }
 
 /// The tables, where tor looks for them unless `GeoIPFile` and `GeoIPv6File` say otherwise.
@@ -47,6 +88,7 @@ fn geoip(about: &About, parts: &Parts) -> Result<Layer, Error> {
     Ok(Layer {
         name: "geoip".to_owned(),
         created_by: format!("the GeoIP tables of tor {}", about.version),
+        epoch: about.epoch,
         archive,
     })
 }
@@ -71,29 +113,33 @@ fn tor(about: &About, parts: &Parts) -> Result<Layer, Error> {
     archive.directory("tmp", 0o1777, Owner::ROOT)?;
     let tor = Content::File(parts.tor.clone());
     archive.file("usr/local/bin/tor", 0o755, Owner::ROOT, tor)?;
-    for (name, file) in &parts.licences {
-        let path = format!("usr/local/share/licenses/{name}");
-        archive.file(&path, 0o644, Owner::ROOT, Content::File(file.clone()))?;
-    }
+    add_licences(&mut archive, &parts.licences)?;
+    let of_arm = |name: &str| {
+        let arm = parts.arm.as_ref();
+        arm.is_some_and(|arm| arm.licences.contains_key(name))
+    };
     Ok(Layer {
         name: "tor".to_owned(),
-        created_by: created_by(about),
+        created_by: created_by("tor", about, |name| !of_arm(name)),
+        epoch: about.epoch,
         archive,
     })
 }
 
-/// `tor 0.4.9.11 with libevent 2.1.13, openssl 3.5.7`.
-fn created_by(about: &About) -> String {
-    let mut with: Vec<String> = about
-        .components
-        .iter()
-        .filter(|part| part.name != "tor")
-        .map(|part| format!("{} {}", part.name, part.version))
-        .collect();
+/// `tor 0.4.9.11 with libevent 2.1.13, openssl 3.5.7`: `first`, then what else `is_part`.
+fn created_by(first: &str, about: &About, is_part: impl Fn(&str) -> bool) -> String {
+    let (mut named, mut with) = (String::new(), Vec::new());
+    for part in about.components.iter().filter(|part| is_part(&part.name)) {
+        let text = format!("{} {}", part.name, part.version);
+        if part.name == first {
+            named = text;
+        } else {
+            with.push(text);
+        }
+    }
     with.sort();
-    let tor = format!("tor {}", about.version);
     match with.is_empty() {
-        true => tor,
-        false => format!("{tor} with {}", with.join(", ")),
+        true => named,
+        false => format!("{named} with {}", with.join(", ")),
     }
 }

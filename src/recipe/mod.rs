@@ -20,6 +20,9 @@ pub struct Recipe {
     pub needs: &'static [&'static str],
     /// Whether it links programs, and so needs the C library compiled.
     pub links: bool,
+    /// Whether its script runs what it compiled, and so can only be built for the machine that
+    /// builds.
+    pub native: bool,
     /// The script.
     pub script: &'static str,
 }
@@ -33,7 +36,69 @@ pub const RECIPES: &[Recipe] = &[
         files: &[],
         needs: &[],
         links: false,
+        native: false,
         script: include_str!("openssl.sh"),
+    },
+    Recipe {
+        name: "tic",
+        source: Some("ncurses"),
+        files: &[],
+        needs: &[],
+        links: true,
+        native: true,
+        script: include_str!("tic.sh"),
+    },
+    Recipe {
+        name: "ncurses",
+        source: Some("ncurses"),
+        files: &[],
+        needs: &["tic"],
+        links: true,
+        native: false,
+        script: include_str!("ncurses.sh"),
+    },
+    Recipe {
+        name: "sqlite",
+        source: Some("sqlite"),
+        files: &[],
+        needs: &[],
+        links: false,
+        native: false,
+        script: include_str!("sqlite.sh"),
+    },
+    Recipe {
+        name: "python",
+        source: Some("python"),
+        files: &[],
+        needs: &["ncurses", "sqlite", "zlib"],
+        links: true,
+        native: true,
+        script: include_str!("python.sh"),
+    },
+    Recipe {
+        name: "stem",
+        source: Some("stem"),
+        files: &[],
+        needs: &[],
+        links: false,
+        native: false,
+        script: include_str!("stem.sh"),
+    },
+    Recipe {
+        name: "nyx",
+        source: Some("nyx"),
+        files: &[
+            ("closure.py", include_str!("nyx/closure.py")),
+            ("inittab.py", include_str!("nyx/inittab.py")),
+            ("launcher.c", include_str!("nyx/launcher.c")),
+            ("left-out.txt", include_str!("nyx/left-out.txt")),
+            ("modules.txt", include_str!("nyx/modules.txt")),
+            ("pack.py", include_str!("nyx/pack.py")),
+        ],
+        needs: &["python", "stem", "ncurses", "sqlite", "zlib"],
+        links: true,
+        native: true,
+        script: include_str!("nyx.sh"),
     },
     Recipe {
         name: "libevent",
@@ -41,6 +106,7 @@ pub const RECIPES: &[Recipe] = &[
         files: &[],
         needs: &[],
         links: true,
+        native: false,
         script: include_str!("libevent.sh"),
     },
     Recipe {
@@ -49,6 +115,7 @@ pub const RECIPES: &[Recipe] = &[
         files: &[],
         needs: &[],
         links: false,
+        native: false,
         script: include_str!("zstd.sh"),
     },
     Recipe {
@@ -57,6 +124,7 @@ pub const RECIPES: &[Recipe] = &[
         files: &[],
         needs: &[],
         links: false,
+        native: false,
         script: include_str!("zlib.sh"),
     },
     Recipe {
@@ -65,6 +133,7 @@ pub const RECIPES: &[Recipe] = &[
         files: &[],
         needs: &["openssl", "libevent", "zstd", "zlib"],
         links: true,
+        native: false,
         script: include_str!("tor.sh"),
     },
 ];

@@ -217,6 +217,49 @@ impl Record {
         Ok(replace::with_bytes(&path, self.to_json()?.as_bytes())?)
     }
 
+    /// This record, with the images that `known` has besides, unless the two disagree on what
+    /// those are made of.
+    pub fn joined(mut self, known: Option<Self>) -> Self {
+        let Some(known) = known else { return self };
+        let frame = |record: &Self| Self {
+            sources: BTreeMap::new(),
+            components: Vec::new(),
+            images: BTreeMap::new(),
+            ..record.clone()
+        };
+        if frame(&known) != frame(&self) {
+            return self;
+        }
+        for variant in known.images.keys() {
+            let Some(part) = known.only(*variant) else {
+                continue;
+            };
+            let sources_agree = part.sources.iter().all(|(name, pin)| {
+                let own = self.sources.get(name);
+                own.is_none_or(|own| own == pin)
+            });
+            let components_agree = part.components.iter().all(|theirs| {
+                let mut own = self.components.iter();
+                own.all(|own| own.name != theirs.name || own == theirs)
+            });
+            if self.images.contains_key(variant) || !sources_agree || !components_agree {
+                continue;
+            }
+            self.sources.extend(part.sources);
+            self.images.extend(part.images);
+            for component in part.components {
+                if !self.components.contains(&component) {
+                    self.components.push(component);
+                }
+            }
+            // In the order of the flow, which the larger record knows.
+            let place =
+                |component: &Component| known.components.iter().position(|c| c == component);
+            self.components.sort_by_key(place);
+        }
+        self
+    }
+
     /// The part of the record that a build of the image `variant` alone is compared with: that
     /// image, the components it is made of and their sources. None, if the image is not in it.
     pub fn only(&self, variant: Variant) -> Option<Self> {

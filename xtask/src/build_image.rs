@@ -52,6 +52,9 @@ pub(crate) struct Build {
     /// root file system with make and perl built in it; the image is the same
     #[arg(long, default_value_t = Userland::Host)]
     pub(crate) root: Userland,
+    /// Leave `arm` out: tor alone
+    #[arg(long)]
+    pub(crate) without_arm: bool,
     /// How many processes run at once [default: one for each processor]
     #[arg(long, short, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
@@ -65,7 +68,10 @@ impl Build {
             project: repository(),
             tor_version: self.sources.tor_version.as_deref(),
             target: self.target,
-            variant: Variant::Relay,
+            variant: match self.without_arm {
+                true => Variant::Relay,
+                false => Variant::RelayArm,
+            },
             uid: self.uid,
             jobs: self.jobs.map_or_else(processors, usize::from),
             root: self.root.clone(),
@@ -81,7 +87,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let made = flow::make(&args.build.request(), &options, &store, ui)?;
     let exported = image::export(&made.image, &made.about, &args.out)?;
     if args.record {
-        made.record.save(repository())?;
+        let known = Record::load(repository(), &made.about.version, made.about.target)?;
+        made.record.clone().joined(known).save(repository())?;
     }
     let comparison = compared(&made)?;
     if ui.wants_json() {
