@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fs_err as fs;
-use relaysmith::image::{self, ASSEMBLER, About, Component, Image, Parts, Variant};
+use relaysmith::image::{self, ASSEMBLER, About, Arm, Component, Image, Parts, Variant};
 use relaysmith::progress::Silent;
 use relaysmith::target::Target;
 
@@ -115,6 +115,48 @@ fn nothing_of_this_machine_gets_in() {
     let layers = image::layers(&about, &parts).unwrap();
     let got = image::assemble(&about, &layers, &layout, &Silent).unwrap();
     assert_eq!(got.manifest(), expected.manifest());
+}
+
+#[test]
+fn arm_has_a_layer_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("nyx");
+    for path in ["bin/nyx", "lib/nyx/os.pyc", "licences/python"] {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "bytes").unwrap();
+    }
+    let mut parts = parts(directory.path());
+    let without = image::layers(&about(), &parts).unwrap();
+    parts.arm = Some(Arm {
+        licences: BTreeMap::from([("python".to_owned(), folder.join("licences/python"))]),
+        folder,
+        epoch: 42,
+    });
+    let mut about = about();
+    about
+        .components
+        .push(component("python", "3.13.5", "Python-2.0"));
+    let layers = image::layers(&about, &parts).unwrap();
+    // A new tor does not move it, and it changes nothing of tor's.
+    let (arm, others) = layers.split_first().unwrap();
+    assert_eq!(others, without);
+    assert_eq!(arm.epoch, 42);
+    let files: Vec<_> = arm
+        .archive
+        .paths()
+        .filter(|path| path.contains("nyx") || path.contains("arm") || path.contains("python"))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            "usr/local/bin/arm",
+            "usr/local/bin/nyx",
+            "usr/local/lib/nyx",
+            "usr/local/lib/nyx/os.pyc",
+            "usr/local/share/licenses/python",
+        ]
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //!
 //! A script runs in the sandbox by `sh -eu` in the component's source tree. It finds the
 //! components it needs, finished, under `/deps/<name>`, its own files under `/build/files`,
-//! and leaves its result in `/build/out`, licence texts in `licences/`. It may use the compiler's wrappers, the tools of [`crate::builder::root::TOOLS`]
-//! and nothing else.
+//! and leaves its result in `/build/out`, licence texts in `licences/`. It may use the
+//! compiler's wrappers, the tools of [`crate::builder::root::TOOLS`] and nothing else.
 
 use crate::target::Target;
 
@@ -148,6 +148,7 @@ pub const BUILT_TOOLS: &[Recipe] = &[
         files: &[],
         needs: &[],
         links: true,
+        native: true,
         script: include_str!("make.sh"),
     },
     Recipe {
@@ -156,6 +157,7 @@ pub const BUILT_TOOLS: &[Recipe] = &[
         files: &[],
         needs: &["make"],
         links: true,
+        native: true,
         script: include_str!("perl.sh"),
     },
 ];
