@@ -9,6 +9,7 @@ mod manifest;
 mod origin;
 mod redirect;
 mod store;
+mod survey;
 
 use std::fmt;
 use std::io::Read;
@@ -24,6 +25,7 @@ pub use self::http::Patience;
 pub use self::machine::Machine;
 pub use self::manifest::Manifest;
 pub use self::origin::{Origin, ParseOriginError};
+pub use self::survey::{Answer, survey};
 use crate::digest::{Digest, HashingReader};
 
 /// One pinned input: a tarball, a crate or a wheel.

@@ -20,7 +20,7 @@ use relaysmith::cache::Cache;
 use relaysmith::digest::Digest;
 use relaysmith::progress::{Progress, Silent, Task};
 use relaysmith::source::{
-    Error, Fetched, Machine, Options, Origin, Patience, Signature, Size, Source, fetch,
+    Error, Fetched, Machine, Options, Origin, Patience, Signature, Size, Source, fetch, survey,
 };
 use tempfile::TempDir;
 
@@ -629,6 +629,39 @@ fn threads_that_want_the_same_fetch_it_once() {
     let fetched = fetch(&wanted, &bench.options, &Silent).unwrap();
     assert_eq!(fetched.len(), 6);
     assert_eq!(server.requests().len(), 1);
+}
+
+/// That one origin delivers is no reason not to ask the others.
+#[test]
+fn every_origin_is_asked() {
+    let bytes = body();
+    let server = Server::http(move |request, wire| match request.path.as_str() {
+        "/pool/b" => whole(wire, &bytes),
+        "/simple/thing/" => whole(wire, b"{\"files\": []}"),
+        _ => empty(wire, "404 Not Found", &[]),
+    });
+    let bench = Bench::new(&[&server.url]);
+    let index = format!("{}simple/", server.url).parse().unwrap();
+    let options = Options {
+        machine: bench.options.machine.and_index(index),
+        ..bench.options
+    };
+    let wanted = |origins: &[&str]| {
+        let origins = origins.iter().map(|text| text.parse().unwrap()).collect();
+        vec![Arc::new(Source {
+            origins,
+            ..source(&body())
+        })]
+    };
+    let origins = ["debian:pool/a", "pypi:thing", "debian:pool/b"];
+    let answers = survey(&wanted(&origins), options, &Silent).unwrap();
+    let seen: Vec<_> = answers
+        .iter()
+        .map(|it| (it.origins.len(), it.delivered.is_ok()))
+        .collect();
+    // Debian's two paths are one origin, and the second of them delivers.
+    assert_eq!(seen, [(2, true), (1, false)]);
+    assert_eq!(server.paths(), ["/pool/a", "/pool/b", "/simple/thing/"]);
 }
 
 #[test]

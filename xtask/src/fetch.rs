@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use relaysmith::source::{Fetched, Manifest, Place, Source, fetch};
+use relaysmith::source::{Answer, Fetched, Manifest, Options, Place, Source, fetch, survey};
 use serde_json::json;
 
 use crate::options::Sources;
@@ -22,12 +22,19 @@ pub(crate) struct Args {
     /// relay is built from]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
+    /// Download each from every one of its origins, keep nothing, and fail if one of them does
+    /// not deliver the pinned bytes
+    #[arg(long, conflicts_with_all = ["offline", "source_dir", "cache_dir"])]
+    check_origins: bool,
 }
 
 /// Fetches, and prints what is where.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let manifest = args.sources.manifest()?;
     let wanted = wanted(&manifest, &args.sources, &args.names)?;
+    if args.check_origins {
+        return check_origins(&wanted, args.sources.options()?, ui);
+    }
     let fetched = fetch(&wanted, &args.sources.options()?, ui)?;
     if ui.wants_json() {
         ui.json(&fetched.iter().map(described).collect::<Vec<_>>())?;
@@ -38,6 +45,57 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         )?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks every origin, and prints what each did.
+fn check_origins(wanted: &[Arc<Source>], options: Options, ui: &Ui) -> Result<ExitCode> {
+    let answers = survey(wanted, options, ui)?;
+    let silent = answers.iter().filter(|it| it.delivered.is_err()).count();
+    if ui.wants_json() {
+        ui.json(&answers.iter().map(answered).collect::<Vec<_>>())?;
+    } else {
+        let row = |answer: &Answer| {
+            let Source { name, version, .. } = &*answer.source;
+            let (origin, outcome) = (origins(answer), outcome(answer));
+            [name.clone(), version.clone(), origin, outcome]
+        };
+        let rows: Vec<_> = answers.iter().map(row).collect();
+        ui.table(["name", "version", "origin", "answer"], &rows)?;
+    }
+    ui.say(&format!(
+        "{} of {} origins deliver the pinned bytes",
+        answers.len() - silent,
+        answers.len()
+    ));
+    Ok(match silent {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+fn origins(answer: &Answer) -> String {
+    let origins: Vec<String> = answer.origins.iter().map(ToString::to_string).collect();
+    origins.join(" or ")
+}
+
+fn outcome(answer: &Answer) -> String {
+    match &answer.delivered {
+        Ok(place) => format!("delivered by {}", place.brief()),
+        Err(attempts) => {
+            let reasons: Vec<String> = attempts.iter().map(|it| it.reason.to_string()).collect();
+            reasons.join("; ")
+        }
+    }
+}
+
+fn answered(answer: &Answer) -> serde_json::Value {
+    json!({
+        "name": answer.source.name,
+        "version": answer.source.version,
+        "origin": origins(answer),
+        "delivered": answer.delivered.is_ok(),
+        "answer": outcome(answer),
+    })
 }
 
 /// The sources that are meant by `names`, in the versions asked for.
