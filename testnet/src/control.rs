@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::wait_for;
 
 /// No answer takes longer, not even through three busy relays.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A connection to the control port of a client that leaves its streams to us.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Control {
     pub fn circuit(&mut self, path: &[&str]) -> Result<Circuit> {
         let path = path.join(",");
         let what = format!("a circuit over {path}");
-        let answer = wait_for(&what, 60, || {
+        let answer = wait_for(&what, 120, || {
             match self.ask(&format!("EXTENDCIRCUIT 0 {path}")) {
                 // It is in the consensus, and its keys are on their way.
                 Err(error) if error.to_string().contains("552 No descriptor") => Ok(None),
@@ -136,6 +136,14 @@ impl Control {
             bail!("no circuit over {path}: {event}");
         }
         Ok(Circuit(id))
+    }
+
+    /// Takes a circuit down.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub fn close(&mut self, Circuit(id): &Circuit) -> Result<()> {
+        self.ask(&format!("CLOSECIRCUIT {id}")).map(drop)
     }
 
     /// Opens a stream through the exit of `circuit`, as a SOCKS client does (RFC 1928).

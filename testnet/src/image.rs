@@ -73,9 +73,9 @@ impl Image {
         (test.first()? == "CMD").then(|| test[1..].to_vec())
     }
 
-    /// Whether a file is in the image.
-    pub fn has(&self, path: &str) -> bool {
-        self.root.join(path.trim_start_matches('/')).exists()
+    /// Where a file of the image is on this machine.
+    pub fn file(&self, path: &str) -> PathBuf {
+        self.root.join(path)
     }
 
     /// A container's root, as `cargo xtask compose` asks for it: read-only but for the data.

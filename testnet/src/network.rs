@@ -164,19 +164,22 @@ impl Network {
         Relay::start(member.name, Program::Image(root, words), data, self.logs())
     }
 
-    /// Starts a relay of Debian's tor under the same torrc, but for where its data are.
+    /// Starts a relay of Debian's tor under the same torrc, but for where its data are, and
+    /// with the GeoIP tables of the image.
     ///
     /// # Errors
     /// When the torrc cannot be made.
-    pub fn debian_relay(&self, member: Member<'_>) -> Result<Relay> {
+    pub fn debian_relay(&self, image: &Image, member: Member<'_>) -> Result<Relay> {
         let folder = self.folder(member.name)?;
         self.configure(&folder, member)?;
         let (torrc, data) = (folder.join("torrc"), folder.join("data"));
         let text = fs::read_to_string(&torrc)?;
-        fs::write(
-            &torrc,
-            text.replace("/tordata", &data.display().to_string()),
-        )?;
+        let mut text = text.replace("/tordata", &data.display().to_string());
+        for (option, table) in [("GeoIPFile", "geoip"), ("GeoIPv6File", "geoip6")] {
+            let table = image.file("usr/local/share/tor").join(table);
+            writeln!(text, "{option} {}", table.display())?;
+        }
+        fs::write(&torrc, text)?;
         let overrides = folder.join("overrides").display().to_string();
         let torrc = torrc.display().to_string();
         let words = ["tor", "--defaults-torrc", &overrides, "-f", &torrc].map(str::to_owned);
@@ -227,7 +230,7 @@ impl Network {
         );
         let command = self.debian(name, &torrc)?;
         let mut tor = Tor::start(name, &self.logs(), command)?;
-        tor.logged("Opened Control listener connection (ready)", 20)?;
+        tor.logged("Opened Control listener connection (ready)", 60)?;
         let control = Control::connect(control, socks)?;
         Ok(Client { tor, control })
     }
@@ -272,7 +275,7 @@ impl Relay {
     pub fn fingerprint(&self) -> Result<String> {
         let file = self.data.join("fingerprint");
         let what = format!("the fingerprint of {}", self.name);
-        wait_for(&what, 20, || {
+        wait_for(&what, 120, || {
             let text = fs::read_to_string(&file).unwrap_or_default();
             Ok(text.split_whitespace().nth(1).map(str::to_owned))
         })
@@ -284,7 +287,7 @@ impl Relay {
     /// When that takes too long.
     pub fn published(&mut self) -> Result<()> {
         self.tor
-            .logged("is reachable from the outside", 90)
+            .logged("is reachable from the outside", 180)
             .map(drop)
     }
 
@@ -324,7 +327,7 @@ impl Program {
 fn listed(name: &str, consensus: &Path) -> Result<()> {
     let line = format!("\nr {name} ");
     let what = format!("{name} in {}", consensus.display());
-    wait_for(&what, 90, || {
+    wait_for(&what, 180, || {
         let text = fs::read_to_string(consensus).unwrap_or_default();
         Ok(text.contains(&line).then_some(()))
     })

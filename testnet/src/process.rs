@@ -83,22 +83,19 @@ impl Tor {
         wait_for(&what, seconds, || Ok(self.child.try_wait()?))
     }
 
-    /// Seconds of processor time so far, in user mode and in the kernel.
+    /// Seconds of processor time so far, of all threads, in user mode and in the kernel.
     ///
     /// # Errors
     /// When the kernel does not say.
     pub fn cpu_seconds(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
-        // proc(5): utime and stime are fields 14 and 15; the name, field 2, may have spaces.
-        let (_, fields) = stat.rsplit_once(')').context("reading the stat of tor")?;
-        let ticks: f64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<f64>().ok())
-            .sum();
-        // USER_HZ is 100 on every architecture tor is built for here.
-        Ok(ticks / 100.0)
+        let mut nanoseconds = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.id()))? {
+            // The `stat` of proc(5) counts in hundredths of a second; this in nanoseconds.
+            let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
+            let running = schedstat.split(' ').next().context("an empty schedstat")?;
+            nanoseconds += running.parse::<u64>().context("reading a schedstat")?;
+        }
+        Ok(nanoseconds as f64 / 1e9)
     }
 
     /// The most memory it ever held, in bytes.

@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     saw("the authorities agree on a consensus");
 
     for relay in [&mut guard, &mut middle, &mut exit, &mut bridge] {
-        relay.tor.logged("Bootstrapped 100% (done)", 60)?;
+        relay.tor.logged("Bootstrapped 100% (done)", 180)?;
     }
     saw("all four are bootstrapped");
     for relay in [&mut middle, &mut bridge] {
@@ -66,8 +66,8 @@ fn main() -> Result<()> {
     let mut client = network.client("client", 20, "")?;
     let line = format!("UseBridges 1\nBridge {}:9011 {bridge_id}\n", address(11));
     let mut bridged = network.client("bridged", 21, &line)?;
-    client.tor.logged("Bootstrapped 100% (done)", 60)?;
-    bridged.tor.logged("Bootstrapped 100% (done)", 60)?;
+    client.tor.logged("Bootstrapped 100% (done)", 180)?;
+    bridged.tor.logged("Bootstrapped 100% (done)", 180)?;
     saw("a client is bootstrapped, and one behind the bridge");
 
     let path = [&guard_id[..], &middle_id, &exit_id];
@@ -105,9 +105,9 @@ fn main() -> Result<()> {
         other => bail!("port 25 through the exit: {other:?}"),
     }
 
-    middle.tor.end(Signal::KILL, 10)?;
+    middle.tor.end(Signal::KILL, 60)?;
     middle.restart()?;
-    middle.tor.logged("Bootstrapped 100% (done)", 60)?;
+    middle.tor.logged("Bootstrapped 100% (done)", 180)?;
     let now = middle.fingerprint()?;
     ensure!(
         now == middle_id,
@@ -120,7 +120,7 @@ fn main() -> Result<()> {
     )?;
 
     for (name, relay) in [("exit", &mut exit), ("bridge", &mut bridge)] {
-        let status = relay.tor.end(Signal::TERM, 20)?;
+        let status = relay.tor.end(Signal::TERM, 60)?;
         ensure!(status.success(), "{name} ended with {status} after SIGTERM");
         relay.tor.logged("exiting cleanly", 0)?;
         saw(&format!(
