@@ -27,6 +27,8 @@ need make command -v make
 need perl command -v perl
 # pip is asked for the index it is configured with; it installs nothing.
 need python3-pip python3 -m pip --version
+# A terminal to see arm in.
+need tmux command -v tmux
 need tor command -v tor-gencert
 
 if ((${#packages[@]})); then
