@@ -1,7 +1,6 @@
 //! One file from one address, over as many requests as it takes.
 
 use std::io::Read;
-use std::time::Instant;
 
 use reqwest::StatusCode;
 use reqwest::Url;
@@ -10,7 +9,7 @@ use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 
-use super::http::{Http, Setback, broken};
+use super::http::{Http, Pace, Setback, broken};
 use super::store::{Incoming, Written};
 use super::{Error, Reason};
 use crate::progress::Task;
@@ -18,10 +17,6 @@ use crate::progress::Task;
 /// What an attempt must add to what any earlier one reached, or it counts as one
 /// without progress.
 const PROGRESS: u64 = 1 << 16;
-
-/// Slower than this many bytes a second over the time of `Patience::read` is as good as
-/// dead.
-const SLOWEST: u64 = 1024;
 
 /// Why nothing came from one place: the place's fault, or ours.
 pub(super) enum Failure {
@@ -173,8 +168,7 @@ impl Session<'_> {
     /// Reads the body to its end, or to the first byte too many.
     fn receive(&mut self, mut response: Response) -> Result<(), Stop> {
         let mut buffer = vec![0; 1 << 16];
-        let window = self.http.patience.read;
-        let (mut since, mut received) = (Instant::now(), 0);
+        let mut pace = Pace::new(&self.http.patience);
         loop {
             let count = match response.read(&mut buffer) {
                 Ok(0) => return Ok(()),
@@ -187,14 +181,7 @@ impl Session<'_> {
                 return Err(Setback::lasting(mismatch.into()).into());
             }
             self.task.advance(count as u64);
-            received += count as u64;
-            if since.elapsed() >= window {
-                if u128::from(received) * 1000 < u128::from(SLOWEST) * window.as_millis() {
-                    let reason = Reason::Interrupted("the server is too slow".to_owned());
-                    return Err(Setback::transient(reason).into());
-                }
-                (since, received) = (Instant::now(), 0);
-            }
+            pace.received(count as u64)?;
         }
     }
 }

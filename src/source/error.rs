@@ -130,6 +130,9 @@ pub enum Reason {
     /// The transfer broke, again and again.
     #[error("the transfer broke: {0}")]
     Interrupted(String),
+    /// The page is longer than any of its kind.
+    #[error("it sends more than {0} bytes")]
+    TooLong(u64),
     /// It delivered something else.
     #[error("{0}")]
     Mismatch(#[from] Mismatch),

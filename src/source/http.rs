@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
@@ -42,6 +42,41 @@ impl Default for Patience {
     }
 }
 
+/// Slower than this many bytes a second over the time of `Patience::read` is as good as
+/// dead.
+const SLOWEST: u64 = 1024;
+
+/// How fast a body comes: a server that sends a byte now and then would keep us for ever.
+pub(super) struct Pace {
+    window: Duration,
+    since: Instant,
+    received: u64,
+}
+
+impl Pace {
+    pub(super) fn new(patience: &Patience) -> Self {
+        Self {
+            window: patience.read,
+            since: Instant::now(),
+            received: 0,
+        }
+    }
+
+    /// Counts `bytes` more; fails if they came too slowly.
+    pub(super) fn received(&mut self, bytes: u64) -> Result<(), Setback> {
+        self.received += bytes;
+        if self.since.elapsed() < self.window {
+            return Ok(());
+        }
+        if u128::from(self.received) * 1000 < u128::from(SLOWEST) * self.window.as_millis() {
+            let reason = Reason::Interrupted("the server is too slow".to_owned());
+            return Err(Setback::transient(reason));
+        }
+        (self.since, self.received) = (Instant::now(), 0);
+        Ok(())
+    }
+}
+
 /// Why an attempt failed, and whether there is a point in another.
 #[derive(Debug)]
 pub(super) struct Setback {
@@ -70,7 +105,7 @@ impl Setback {
 }
 
 /// The HTTP client of one run.
-pub(super) struct Http {
+pub(crate) struct Http {
     client: OnceLock<Result<Client, String>>,
     pub(super) patience: Patience,
     /// What is known of each host: it answered, or it cannot be reached for this reason.
@@ -78,7 +113,7 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(patience: Patience) -> Self {
+    pub(crate) fn new(patience: Patience) -> Self {
         Self {
             client: OnceLock::new(),
             patience,
@@ -124,8 +159,9 @@ impl Http {
         }
     }
 
-    /// The whole body of a small page, and the address it came from in the end.
-    pub(super) fn page(
+    /// The whole body of a small page, of `longest` bytes at most, and the address it came
+    /// from in the end.
+    pub(crate) fn page(
         &self,
         url: &Url,
         headers: &HeaderMap,
@@ -134,10 +170,7 @@ impl Http {
         let once = || {
             let response = self.get(url, headers.clone())?;
             let from = response.url().clone();
-            let mut body = Vec::new();
-            let read = response.take(longest).read_to_end(&mut body);
-            read.map_err(|error| Setback::transient(broken(&error)))?;
-            Ok((from, body))
+            Ok((from, self.body(response, longest)?))
         };
         let mut attempt = 0;
         loop {
@@ -146,6 +179,26 @@ impl Http {
                 Err(setback) if !self.again(&setback, &mut attempt) => return Err(setback.reason),
                 Err(_) => {}
             }
+        }
+    }
+
+    fn body(&self, response: Response, longest: u64) -> Result<Vec<u8>, Setback> {
+        let mut pace = Pace::new(&self.patience);
+        let mut body = Vec::new();
+        let mut buffer = vec![0; 1 << 14];
+        let mut rest = response.take(longest.saturating_add(1));
+        loop {
+            let count = match rest.read(&mut buffer) {
+                Ok(0) => return Ok(body),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Setback::transient(broken(&error))),
+            };
+            body.extend_from_slice(&buffer[..count]);
+            if body.len() as u64 > longest {
+                return Err(Setback::lasting(Reason::TooLong(longest)));
+            }
+            pace.received(count as u64)?;
         }
     }
 
