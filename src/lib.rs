@@ -46,3 +46,5 @@ pub mod relay;
 pub mod flow;
 
 pub mod attest;
+
+pub mod update;

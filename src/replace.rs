@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
@@ -46,6 +46,43 @@ pub fn with_bytes(name: &Path, bytes: &[u8]) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Replaces all of `files`, or none: every byte is on the disk before the first name changes,
+/// and if a name cannot be given, those given before are taken back. Returns which of them
+/// are new or changed.
+///
+/// A run that is killed between two names leaves the first ones: put last what refers to the
+/// others.
+pub fn all(files: &[(PathBuf, Vec<u8>)]) -> io::Result<Vec<PathBuf>> {
+    let mut begun = Vec::new();
+    for (name, bytes) in files {
+        let old = match fs_err::read(name) {
+            Ok(old) if old == *bytes => continue,
+            Ok(old) => Some(old),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let mut file = begin(directory_of(name))?;
+        io::Write::write_all(&mut file, bytes)?;
+        file.as_file().sync_all()?;
+        begun.push((file, name, old));
+    }
+    let mut done: Vec<(&PathBuf, Option<Vec<u8>>)> = Vec::new();
+    for (file, name, old) in begun {
+        if let Err(error) = put(file, name) {
+            for (name, old) in done {
+                // The error that is told is the first one.
+                let _ = match old {
+                    Some(old) => with_bytes(name, &old).map(drop),
+                    None => fs_err::remove_file(name),
+                };
+            }
+            return Err(error);
+        }
+        done.push((name, old));
+    }
+    Ok(done.into_iter().map(|(name, _)| name.clone()).collect())
+}
+
 /// Removes from `directory` what a killed run began and never finished. Nobody else may be
 /// writing there.
 pub fn sweep(directory: &Path) -> io::Result<()> {
@@ -81,6 +118,27 @@ mod tests {
         assert!(!with_bytes(&name, b"one").unwrap());
         assert!(with_bytes(&name, b"two").unwrap());
         assert_eq!(fs_err::read(&name).unwrap(), b"two");
+    }
+
+    #[test]
+    fn all_or_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let file = |name: &str, text: &str| (at(name), text.as_bytes().to_vec());
+        fs_err::write(at("old"), "old").unwrap();
+        fs_err::write(at("same"), "same").unwrap();
+        let good = [file("sub/new", "1"), file("same", "same"), file("old", "2")];
+        fs_err::create_dir(at("folder")).unwrap();
+        // The last one can be begun, and not be given its name.
+        for spoilt in ["folder", "old/below", "missing/.."] {
+            let spoilt = file(spoilt, "3");
+            assert!(all(&[&good[..], &[spoilt]].concat()).is_err());
+            assert!(!at("sub/new").exists());
+            assert_eq!(fs_err::read(at("old")).unwrap(), b"old");
+        }
+        assert_eq!(all(&good).unwrap(), [at("sub/new"), at("old")]);
+        assert_eq!(fs_err::read(at("old")).unwrap(), b"2");
+        assert!(all(&good).unwrap().is_empty());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use reqwest::Url;
 
 pub use self::error::{Attempt, Bytes, Error, Finding, Mismatch, Missing, Reason, Unfetched};
 pub use self::fetch::{Options, fetch};
+pub(crate) use self::http::Http;
 pub use self::http::Patience;
 pub use self::machine::Machine;
 pub use self::manifest::Manifest;

@@ -11,7 +11,7 @@ use super::{Error, armor};
 
 /// The most bytes a certificate file may have. Today's have 7 kB at most; one that
 /// carries a web of trust can be cut down with `gpg --export-options export-minimal`.
-const LIMIT: u64 = 256 << 10;
+pub(super) const LIMIT: u64 = 256 << 10;
 
 /// A certificate that has the fingerprint pinned for it.
 #[derive(Debug, Clone)]

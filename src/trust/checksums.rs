@@ -45,6 +45,19 @@ pub(super) fn require(path: &Path, list: &[u8], file: &str, digest: &Digest) -> 
     }
 }
 
+/// The digest that the list gives for `file`.
+pub(super) fn listed(path: &Path, list: &[u8], file: &str) -> Result<Digest, Error> {
+    let mut entries = list.split(|&byte| byte == b'\n').filter_map(entry);
+    let named = entries.find(|(_, name)| *name == file);
+    let digest = named.and_then(|(hex, _)| {
+        let algorithm = if hex.len() == 64 { "sha256" } else { "sha512" };
+        format!("{algorithm}:{hex}").parse().ok()
+    });
+    // Without one, the list does not name the file, whatever the digest.
+    let digest = digest.unwrap_or_else(|| Digest::sha256(b""));
+    require(path, list, file, &digest).map(|()| digest)
+}
+
 /// One line. Names that `sha256sum` would escape are refused with their backslash.
 fn entry(line: &[u8]) -> Option<(&str, &str)> {
     let line = std::str::from_utf8(line).ok()?;

@@ -261,8 +261,8 @@ impl Error {
             Self::TooFew { verdict, .. } => {
                 let of = |status| verdict.signatures().iter().any(|f| f.status == status);
                 if of(Status::Stale) || of(Status::Weak) {
-                    "refresh the certificates in keys/, or allow the status for that signer \
-                     and source in keys/trust.toml, with a reason"
+                    "refresh the certificates with `cargo xtask keys refresh`, or allow the status \
+                     for that signer and source in keys/trust.toml, with a reason"
                 } else if of(Status::UnknownSigner) {
                     "pin the signer in keys/trust.toml, once the fingerprint is checked by \
                      another way than the one that brought the signature"

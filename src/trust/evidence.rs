@@ -25,9 +25,9 @@ const SIGNATURES: usize = 16;
 const LIST_LIMIT: u64 = 1 << 20;
 
 /// The file called `name` in the folder of evidence.
-pub(super) fn locate(keys: &Path, name: &str) -> Result<PathBuf, Error> {
+pub(super) fn locate(folder: &Path, name: &str) -> Result<PathBuf, Error> {
     if is_file_name(name) {
-        Ok(keys.join("evidence").join(name))
+        Ok(folder.join(name))
     } else {
         Err(Error::EvidenceName {
             name: name.to_owned(),

@@ -8,18 +8,24 @@
 mod armor;
 mod certificate;
 mod checksums;
+mod directory;
 mod error;
 mod evidence;
+mod owner;
 mod policy;
 mod policy_file;
+mod refresh;
 mod report;
 mod signature;
 mod verdict;
 mod verified;
 
+pub use directory::{Directory, directories};
 pub use error::Error;
+pub use owner::{Statement, Validity};
 pub use policy::{TrustPolicy, Weakness};
+pub use refresh::{Answer, Pinned, Refreshed, keep, refresh};
 pub use report::Report;
 pub use signature::Status;
 pub use verdict::{Conclusion, Finding, Verdict, judge, judge_bytes};
-pub use verified::{Verified, verify};
+pub use verified::{Verified, listed, verify};

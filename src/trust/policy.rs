@@ -15,6 +15,8 @@ use super::{Error, policy_file};
 #[derive(Debug, Clone)]
 pub struct TrustPolicy {
     pub(super) dir: PathBuf,
+    /// The folder of upstream's signatures.
+    pub(super) evidence: PathBuf,
     pub(super) now: SystemTime,
     pub(super) signers: Vec<Signer>,
     pub(super) rules: Vec<Rule>,
@@ -30,6 +32,8 @@ pub(super) struct Signer {
     /// The primary key's fingerprint.
     pub(super) fingerprint: Fingerprint,
     pub(super) certificate: Certificate,
+    /// The file that holds it.
+    pub(super) file: PathBuf,
 }
 
 /// What one source needs.
@@ -112,16 +116,19 @@ impl TrustPolicy {
         let policy = policy_file::parse(&path, &text)?;
         let mut signers = Vec::new();
         for pin in policy.signers {
-            let certificate = Certificate::load(&dir.join(&pin.certificate), &pin.fingerprint)?;
+            let file = dir.join(&pin.certificate);
+            let certificate = Certificate::load(&file, &pin.fingerprint)?;
             signers.push(Signer {
                 id: pin.id,
                 name: pin.name,
                 fingerprint: pin.fingerprint,
                 certificate,
+                file,
             });
         }
         Ok(Self {
             dir: dir.to_owned(),
+            evidence: dir.join("evidence"),
             now,
             signers,
             rules: policy.rules,
@@ -136,12 +143,14 @@ impl TrustPolicy {
         let certificate = Certificate::parse(path, bytes, &fingerprint)?;
         Ok(Self {
             dir: PathBuf::new(),
+            evidence: PathBuf::new(),
             now: SystemTime::now(),
             signers: vec![Signer {
                 id: name.to_owned(),
                 name: name.to_owned(),
                 fingerprint,
                 certificate,
+                file: path.to_owned(),
             }],
             rules: Vec::new(),
         })
@@ -151,6 +160,13 @@ impl TrustPolicy {
     pub fn pins(&self, fingerprint: &str) -> bool {
         let mut signers = self.signers.iter();
         signers.any(|signer| signer.fingerprint.to_hex() == fingerprint)
+    }
+
+    /// The same policy, with upstream's signatures in another folder: those of what is not
+    /// pinned yet.
+    pub fn with_evidence(mut self, folder: &Path) -> Self {
+        folder.clone_into(&mut self.evidence);
+        self
     }
 
     /// The names of the sources there are rules for, sorted.

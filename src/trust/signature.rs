@@ -255,7 +255,7 @@ const BINDINGS: [&[Weakness]; 4] = [
 ];
 
 /// The rules of today, but for what is named.
-fn lenient(now: SystemTime, weaknesses: &[Weakness]) -> StandardPolicy<'static> {
+pub(super) fn lenient(now: SystemTime, weaknesses: &[Weakness]) -> StandardPolicy<'static> {
     let mut policy = StandardPolicy::at(now);
     for weakness in weaknesses {
         match weakness {
@@ -316,7 +316,7 @@ fn revocation(
 }
 
 /// Whether a key was revoked for good, when and why: the hardest of its revocations.
-fn revoked(revocations: &[&Signature]) -> (bool, String, String) {
+pub(super) fn revoked(revocations: &[&Signature]) -> (bool, String, String) {
     let hard = |signature: &&&Signature| {
         let reason = signature.reason_for_revocation();
         reason.is_none_or(|(reason, _)| reason.revocation_type() == RevocationType::Hard)

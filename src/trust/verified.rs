@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::policy::TrustPolicy;
-use super::verdict::{Beside, Verdict, conclude};
+use super::verdict::{Beside, Verdict, conclude, judge};
 use super::{Error, checksums, evidence};
+use crate::digest::Digest;
 use crate::source::{Fetched, Signature, Source};
 
 /// A source that passed the trust policy: the only one that is ever unpacked. Only
@@ -40,6 +41,24 @@ pub fn verify(policy: &TrustPolicy, fetched: Fetched) -> Result<Verified, Error>
     Ok(Verified { fetched, verdict })
 }
 
+/// The digest of `file` by a list of checksums, if the list is signed as the rule for `source`
+/// demands. Both are files in the folder of evidence.
+///
+/// # Errors
+/// When it is not, or the list does not name the file.
+pub fn listed(
+    policy: &TrustPolicy,
+    checksums: &str,
+    signature: &str,
+    source: &str,
+    file: &str,
+) -> Result<Digest, Error> {
+    let list = evidence::locate(&policy.evidence, checksums)?;
+    let signature = evidence::locate(&policy.evidence, signature)?;
+    judge(policy, &list, &signature, Some(source))?.require(&list.display())?;
+    checksums::listed(&list, &evidence::list(&list)?, file)
+}
+
 fn examine(policy: &TrustPolicy, fetched: &Fetched) -> Result<Verdict, Error> {
     let source = fetched.source();
     let rule = policy.rule(&source.name)?;
@@ -59,7 +78,7 @@ fn examine(policy: &TrustPolicy, fetched: &Fetched) -> Result<Verdict, Error> {
             policy: policy.file(),
         });
     }
-    let signatures = evidence::signatures(&evidence::locate(&policy.dir, signature)?)?;
+    let signatures = evidence::signatures(&evidence::locate(&policy.evidence, signature)?)?;
     let Signature::Checksum { checksums, .. } = &source.signature else {
         // The same pass over the bytes for the pin and for the signatures: nobody can show
         // each of them a file of its own.
@@ -78,7 +97,7 @@ fn examine(policy: &TrustPolicy, fetched: &Fetched) -> Result<Verdict, Error> {
             Beside::Pin,
         ));
     };
-    let path = evidence::locate(&policy.dir, checksums)?;
+    let path = evidence::locate(&policy.evidence, checksums)?;
     let list = evidence::list(&path)?;
     let hashed = evidence::hash_bytes(&list, &signatures);
     let verdict = conclude(policy, rule, &signatures, &hashed.contexts, Beside::Pin);

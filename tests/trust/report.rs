@@ -263,7 +263,7 @@ fn hints() {
     cut off: download the file again from where upstream publishes it
     clear text: only detached signatures are taken: a file of its own, beside the signed one
     stranger: pin the signer in keys/trust.toml, once the fingerprint is checked by another way than the one that brought the signature
-    stale: refresh the certificates in keys/, or allow the status for that signer and source in keys/trust.toml, with a reason
+    stale: refresh the certificates with `cargo xtask keys refresh`, or allow the status for that signer and source in keys/trust.toml, with a reason
     bad: do not use the file; compare it and its signature with what upstream publishes
     too few: (none)
     "#);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
 use relaysmith::builder::root::Userland;
@@ -14,7 +14,7 @@ use relaysmith::target::Target;
 use relaysmith::trust::{Conclusion, Verdict};
 use serde_json::json;
 
-use crate::options::{Sources, repository};
+use crate::options::{Sources, past_end_of_life, repository};
 use crate::ui::{self, Ui};
 
 /// The largest user number that a layer can hold: seven octal digits in a ustar header.
@@ -84,6 +84,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let started = Instant::now();
     let options = args.build.sources.options()?;
     let store = Store::open(options.cache.root())?;
+    warn_of_its_age(&args.build, ui)?;
     let made = flow::make(&args.build.request(), &options, &store, ui)?;
     let exported = image::export(&made.image, &made.about, &args.out)?;
     if args.record {
@@ -97,6 +98,18 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         ui.data(&summary(&made, &exported, comparison.as_ref(), started))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Warns if the tor that is to be built is past its end of life.
+pub(crate) fn warn_of_its_age(build: &Build, ui: &Ui) -> Result<()> {
+    let tor = build.sources.manifest()?;
+    let tor = tor.get("tor", build.sources.version("tor"))?;
+    if let Some(end) = past_end_of_life(&tor.version, SystemTime::now())? {
+        ui.warn(&format!(
+            "{end}; `cargo xtask update` looks for a newer one"
+        ));
+    }
+    Ok(())
 }
 
 /// How a build compares with what is recorded of the same kind of image, if anything is.

@@ -8,12 +8,14 @@ mod build_image;
 mod check_torrc;
 mod compose;
 mod fetch;
+mod keys;
 mod options;
 mod password;
 mod plan;
 mod quorum;
 mod torrc;
 mod ui;
+mod update;
 mod verify;
 
 use std::process::ExitCode;
@@ -48,6 +50,10 @@ enum Verb {
     Verify(verify::Args),
     /// State, signed by your own key, what a build on this machine gave
     Attest(attest::Args),
+    /// List the pinned certificates, or refresh them
+    Keys(keys::Args),
+    /// Look for a newer tor, verify it, and pin it
+    Update(update::Args),
     /// Write the torrc of a bridge, a middle relay or an exit
     Torrc(Box<torrc::Args>),
     /// Check a torrc, whoever wrote it, and say what to mend
@@ -74,6 +80,8 @@ fn main() -> ExitCode {
         Verb::Plan(args) => plan::run(args, &ui),
         Verb::Verify(args) => verify::run(args, &ui),
         Verb::Attest(args) => attest::run(args, &ui),
+        Verb::Keys(args) => keys::run(args, &ui),
+        Verb::Update(args) => update::run(args, &ui),
         Verb::Torrc(args) => torrc::run(args, &ui),
         Verb::CheckTorrc(args) => check_torrc::run(args, &ui),
         Verb::Compose(args) => compose::run(args, &ui),

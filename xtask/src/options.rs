@@ -1,10 +1,12 @@
 //! Options that several verbs share, each group to be flattened where it is needed.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use clap::Args;
 use relaysmith::cache::Cache;
 use relaysmith::source::{self, Manifest};
+use relaysmith::update::{self, EndOfLife};
 
 /// How much is said, and for whom. Global: every verb takes these.
 #[derive(Debug, Clone, Default, Args)]
@@ -58,6 +60,15 @@ impl Sources {
             ..source::Options::new(cache)
         })
     }
+}
+
+/// Whether the series of this tor has ended, by `tor-series.toml`.
+pub(crate) fn past_end_of_life(
+    version: &str,
+    now: SystemTime,
+) -> anyhow::Result<Option<EndOfLife>> {
+    let table = repository().join("tor-series.toml");
+    Ok(update::end_of_life(&table, version, now)?)
 }
 
 /// The root of this repository, where the pins, keys, patches and records are.

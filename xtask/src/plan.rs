@@ -9,7 +9,7 @@ use relaysmith::progress::Progress;
 use relaysmith::store::Store;
 use serde_json::json;
 
-use crate::build_image::Build;
+use crate::build_image::{Build, warn_of_its_age};
 use crate::ui::Ui;
 
 /// The arguments of `plan`.
@@ -24,6 +24,7 @@ pub(crate) struct Args {
 
 /// Plans, and prints the steps.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    warn_of_its_age(&args.build, ui)?;
     let plan = flow::plan(&args.build.request())?;
     let store = Store::open(args.build.sources.options()?.cache.root())?;
     let state = |step: &Step| if store.has(step) { "cached" } else { "to do" };

@@ -104,7 +104,6 @@ impl Ui {
     }
 
     /// Says a line that even `--quiet` must show.
-    #[allow(dead_code, reason = "for the verbs to come")]
     pub(crate) fn warn(&self, line: &str) {
         let label = self.screen.painted("warning", YELLOW);
         self.screen.line(&format!("{label}: {line}"));
@@ -135,6 +134,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref::<relaysmith::image::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::record::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::relay::Error>()?.hint())
+        .or_else(|| error.downcast_ref::<relaysmith::update::Error>()?.hint())
 }
 
 /// Bytes as people read them: `10.86 MB`, decimal.

@@ -57,6 +57,16 @@ impl Manifest {
         })
     }
 
+    /// The `text` of the manifest at `path` with `source` pinned in it as the default version
+    /// of its name; every line on something else stays as it is.
+    ///
+    /// # Errors
+    /// When the text is no manifest, or would be none then.
+    pub fn pinned(text: &str, path: &Path, source: &Source) -> Result<String, Error> {
+        let pinned = parse::pinned(text, path, source)?;
+        Self::parse(&pinned, path).map(|_| pinned)
+    }
+
     /// The same pins, as a machine of another kind would choose among them: `x86_64`
     /// or `aarch64`.
     pub fn on(mut self, machine: &str) -> Self {

@@ -1,5 +1,6 @@
 //! From the manifest's text to sources: what can be wrong is found here, all of it at once.
 
+mod pin;
 mod whole;
 
 use std::ops::Range;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::{Datetime, Offset};
 
+pub(super) use self::pin::pinned;
 use super::super::origin::is_plain;
 use super::super::{Error, Finding, Origin, Signature, Size, Source};
 use super::Pinned;

@@ -111,7 +111,7 @@ fn compare(a: &Entry, b: &Entry) -> Ordering {
 }
 
 /// Runs of digits compare as numbers, so that 0.4.9.9 comes before 0.4.9.11.
-fn by_version(a: &str, b: &str) -> Ordering {
+pub(super) fn by_version(a: &str, b: &str) -> Ordering {
     let key = |version: &str| -> Vec<(Option<u64>, String)> {
         let parts = version.split(['.', '-', '+', '~', '_']);
         parts
