@@ -41,6 +41,8 @@ pub mod image;
 
 pub mod record;
 
+pub mod diff;
+
 pub mod relay;
 
 pub mod flow;

@@ -346,7 +346,11 @@ fn compression_is_told_apart_from_content() {
     change(&mut got);
     let comparison = compare(&record(), &got);
     assert_eq!(comparison.verdict(), Verdict::Recompressed);
-    let images = compare_images("relay", &record().images[&Variant::Relay], relay(&mut got));
+    let images = compare_images(
+        "relay",
+        &record().images[&Variant::Relay],
+        &*relay(&mut got),
+    );
     assert_eq!(images.verdict(), Verdict::Recompressed);
     insta::assert_snapshot!(serde_json::to_string_pretty(&images).unwrap(), @r#"
     {

@@ -5,6 +5,7 @@ mod about;
 mod archive;
 mod config;
 mod export;
+pub mod foreign;
 mod layer;
 mod layout;
 mod oci;

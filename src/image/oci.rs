@@ -23,6 +23,9 @@ pub(super) struct Descriptor {
     pub(super) media_type: String,
     pub(super) digest: Digest,
     pub(super) size: u64,
+    /// What is not an image but speaks of one says here what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) artifact_type: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) annotations: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,10 +38,47 @@ impl Descriptor {
             media_type: media_type.to_owned(),
             digest,
             size,
+            artifact_type: None,
             annotations: BTreeMap::new(),
             platform: None,
         }
     }
+
+    /// What the image is called.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        NAMES
+            .iter()
+            .filter_map(|key| self.annotations.get(*key).cloned())
+    }
+
+    /// What it runs on: `linux/amd64`.
+    pub(super) fn platform(&self) -> Option<String> {
+        let platform = self.platform.as_ref()?;
+        Some(format!("{}/{}", platform.os, platform.architecture))
+    }
+}
+
+/// Whether it is a list of images, by its media type; Docker has one of its own.
+pub(super) fn is_index(media_type: &str) -> bool {
+    [
+        INDEX,
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+    ]
+    .contains(&media_type)
+}
+
+/// Whether it is an image, and not something that only speaks of one: that has a type of its own
+/// or, as builders attest things, no platform that exists.
+pub(super) fn is_image(descriptor: &Descriptor) -> bool {
+    let types = [
+        MANIFEST,
+        "application/vnd.docker.distribution.manifest.v2+json",
+    ];
+    types.contains(&&*descriptor.media_type)
+        && descriptor.artifact_type.is_none()
+        && descriptor
+            .platform()
+            .is_none_or(|platform| platform != "unknown/unknown")
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +86,13 @@ struct Platform {
     architecture: String,
     os: String,
 }
+
+/// The keys under which an index names an image: the reference, and what engines on containerd
+/// load it under.
+const NAMES: [&str; 2] = [
+    "org.opencontainers.image.ref.name",
+    "io.containerd.image.name",
+];
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,12 +130,12 @@ impl Index {
     /// The index of a layout that holds one image.
     pub(super) fn new(mut manifest: Descriptor, about: &About) -> Self {
         manifest.annotations = BTreeMap::from([
-            // The name that engines on containerd load it under; the other alone is a tag.
+            // The first alone is a tag.
+            (NAMES[0].to_owned(), about.tag()),
             (
-                "io.containerd.image.name".to_owned(),
+                NAMES[1].to_owned(),
                 format!("docker.io/{}", about.reference()),
             ),
-            ("org.opencontainers.image.ref.name".to_owned(), about.tag()),
         ]);
         manifest.platform = Some(Platform {
             architecture: about.target.oci_architecture().to_owned(),

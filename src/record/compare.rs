@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::document::{Component, ImageRecord, Record};
+use crate::digest::Digest;
 use crate::image::LayerDigests;
 
 /// What kind of thing is compared, in the order of the flow.
@@ -89,6 +90,12 @@ impl Comparison {
             .map(|(item, _)| item)
     }
 
+    /// The layers among what was compared.
+    pub fn layers(&self) -> impl Iterator<Item = &Item> {
+        let items = self.items.iter();
+        items.filter(|item| item.stage == Stage::Layer)
+    }
+
     pub(crate) fn push(
         &mut self,
         stage: Stage,
@@ -114,7 +121,7 @@ impl Comparison {
 }
 
 /// Compares the record `got` with the one that was `expected`.
-pub fn compare(expected: &Record, got: &Record) -> Comparison {
+pub fn compare<'a>(expected: &'a Record, got: &'a Record) -> Comparison {
     let mut all = Comparison::default();
     let settings = |record: &Record| {
         [
@@ -175,16 +182,41 @@ pub fn compare(expected: &Record, got: &Record) -> Comparison {
         components(&mut all, name, find(expected).as_ref(), find(got).as_ref());
     }
     for variant in union(expected.images.keys(), got.images.keys()) {
-        let (expected, got) = (expected.images.get(variant), got.images.get(variant));
-        images(&mut all, &variant.to_string(), expected, got);
+        let parts = |record: &'a Record| record.images.get(variant).map(ImageParts::from);
+        images(&mut all, &variant.to_string(), parts(expected), parts(got));
     }
     all
 }
 
+/// What names an image and its parts, whoever made it.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageParts<'a> {
+    /// The layers, the lowest first.
+    pub layers: &'a [LayerDigests],
+    /// The digest of the config.
+    pub config: Digest,
+    /// The digest of the manifest, where there is one: not every format has it.
+    pub manifest: Option<Digest>,
+}
+
+impl<'a> From<&'a ImageRecord> for ImageParts<'a> {
+    fn from(image: &'a ImageRecord) -> Self {
+        Self {
+            layers: &image.layers,
+            config: image.config,
+            manifest: Some(image.manifest),
+        }
+    }
+}
+
 /// Compares the image `got` with the one that was `expected`; `name` is what to call it.
-pub fn compare_images(name: &str, expected: &ImageRecord, got: &ImageRecord) -> Comparison {
+pub fn compare_images<'a>(
+    name: &str,
+    expected: impl Into<ImageParts<'a>>,
+    got: impl Into<ImageParts<'a>>,
+) -> Comparison {
     let mut all = Comparison::default();
-    images(&mut all, name, Some(expected), Some(got));
+    images(&mut all, name, Some(expected.into()), Some(got.into()));
     all
 }
 
@@ -212,12 +244,12 @@ fn components(
 fn images(
     all: &mut Comparison,
     name: &str,
-    expected: Option<&ImageRecord>,
-    got: Option<&ImageRecord>,
+    expected: Option<ImageParts<'_>>,
+    got: Option<ImageParts<'_>>,
 ) {
     let start = all.items.len();
-    let layers = |image: Option<&ImageRecord>| -> Vec<LayerDigests> {
-        image.map(|image| image.layers.clone()).unwrap_or_default()
+    let layers = |image: Option<ImageParts<'_>>| -> Vec<LayerDigests> {
+        image.map(|image| image.layers.to_vec()).unwrap_or_default()
     };
     let (expected_layers, got_layers) = (layers(expected), layers(got));
     let names = |layers: &[LayerDigests]| -> Vec<String> {
@@ -239,19 +271,28 @@ fn images(
             item.verdict = Verdict::Recompressed;
         }
     }
-    let text = |of: fn(&ImageRecord) -> String| (expected.map(of), got.map(of));
-    let (config, got_config) = text(|image| image.config.to_string());
-    all.push(Stage::Config, Some(name), "config", config, got_config);
+    let config = |image: Option<ImageParts<'_>>| image.map(|image| image.config.to_string());
+    all.push(
+        Stage::Config,
+        Some(name),
+        "config",
+        config(expected),
+        config(got),
+    );
     let so_far = Comparison {
         items: all.items[start..].to_vec(),
     };
-    let (manifest, got_manifest) = text(|image| image.manifest.to_string());
+    let mut both = [expected, got].into_iter().flatten();
+    if both.any(|image| image.manifest.is_none()) {
+        return;
+    }
+    let manifest = |image: Option<ImageParts<'_>>| Some(image?.manifest?.to_string());
     all.push(
         Stage::Manifest,
         Some(name),
         "manifest",
-        manifest,
-        got_manifest,
+        manifest(expected),
+        manifest(got),
     );
     // The manifest names the compressed layers: where nothing but the compression differs, the
     // manifest says nothing new.

@@ -9,7 +9,7 @@ mod tree;
 use std::io;
 use std::path::PathBuf;
 
-pub use compare::{Comparison, Item, Stage, Verdict, compare, compare_images};
+pub use compare::{Comparison, ImageParts, Item, Stage, Verdict, compare, compare_images};
 pub use document::{Component, ImageRecord, Pin, Record, Toolchain};
 pub use tree::{Node, Tree};
 

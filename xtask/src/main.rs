@@ -7,6 +7,7 @@ mod attest;
 mod build_image;
 mod check_torrc;
 mod compose;
+mod diff;
 mod fetch;
 mod keys;
 mod options;
@@ -17,6 +18,7 @@ mod torrc;
 mod ui;
 mod update;
 mod verify;
+mod verify_image;
 
 use std::process::ExitCode;
 
@@ -54,6 +56,8 @@ enum Verb {
     Keys(keys::Args),
     /// Look for a newer tor, verify it, and pin it
     Update(update::Args),
+    /// Compare two images, layer by layer and file by file
+    Diff(diff::Args),
     /// Write the torrc of a bridge, a middle relay or an exit
     Torrc(Box<torrc::Args>),
     /// Check a torrc, whoever wrote it, and say what to mend
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
         Verb::Attest(args) => attest::run(args, &ui),
         Verb::Keys(args) => keys::run(args, &ui),
         Verb::Update(args) => update::run(args, &ui),
+        Verb::Diff(args) => diff::run(args, &ui),
         Verb::Torrc(args) => torrc::run(args, &ui),
         Verb::CheckTorrc(args) => check_torrc::run(args, &ui),
         Verb::Compose(args) => compose::run(args, &ui),

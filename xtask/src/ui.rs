@@ -133,6 +133,12 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref::<relaysmith::attest::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::image::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::record::Error>()?.hint())
+        .or_else(|| {
+            error
+                .downcast_ref::<relaysmith::image::foreign::Error>()?
+                .hint()
+        })
+        .or_else(|| error.downcast_ref::<relaysmith::diff::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::relay::Error>()?.hint())
         .or_else(|| error.downcast_ref::<relaysmith::update::Error>()?.hint())
 }

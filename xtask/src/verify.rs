@@ -17,11 +17,12 @@ use crate::fetch::wanted;
 use crate::options::repository;
 use crate::quorum;
 use crate::ui::Ui;
+use crate::verify_image;
 
 /// What `verify` exits with when this build is not the one on record.
-const DIFFERENT: u8 = 3;
+pub(crate) const DIFFERENT: u8 = 3;
 /// What it exits with when there is no record to compare with.
-const ABSENT: u8 = 4;
+pub(crate) const ABSENT: u8 = 4;
 
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
@@ -29,12 +30,20 @@ const ABSENT: u8 = 4;
 Without options: checks the sources, builds everything again from nothing in a folder of its
 own, and compares each component, layer and the image with hashes/.
 
+With --image: compares an image that somebody else made with hashes/ and with a build on this
+machine, of what is built already where it is. One in a registry is pulled first, such as by
+`skopeo copy docker://HOST/NAME oci:pulled`; where a layout holds several, PATH:NAME or
+PATH@DIGEST chooses.
+
 Exit codes: 0 trusted, and the same where it was built; 1 not trusted, or failed; 2 wrong
 command line; 3 built, and different from the record; 4 built, and there is no record")]
 pub(crate) struct Args {
     /// Check the pinned sources only, fetching those that are not here
     #[arg(long, conflicts_with = "file")]
     sources: bool,
+    /// Compare this image, a layout or a tar, with the record and with a local build
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["file", "sources", "quorum"])]
+    image: Option<String>,
     /// What to check of them: names from sources.toml, `name@version`, or `all` [default:
     /// what a relay is built from]
     #[arg(value_name = "NAME", requires = "sources")]
@@ -61,6 +70,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     if let Some(needed) = args.quorum {
         return quorum::run(needed, &args.build, ui);
+    }
+    if let Some(image) = &args.image {
+        return verify_image::run(image, &args.build, ui);
     }
     let policy = TrustPolicy::load(&repository().join("keys"))?;
     match (&args.file, &args.signature) {
