@@ -57,7 +57,7 @@ control=$(free_port) or=$(free_port) password='open sesame'
 options=(--TestingTorNetwork 1 --Nickname armtest --Address 127.0.0.1
     --ORPort "127.0.0.1:$or" --PublishServerDescriptor 0 --AssumeReachable 1 --SocksPort 0
     --DirAuthority "nobody orport=9 no-v2 v3ident=$(printf %040d 1) 127.0.0.1:9 $(printf %040d 1)"
-    --ControlPort "127.0.0.1:$control" --ContactInfo none)
+    --ControlPort "127.0.0.1:$control" --ControlSocket /tordata/control.sock --ContactInfo none)
 printf 'Nickname armtest\n# how arm shows it\n' >"$root/usr/local/etc/tor/torrc"
 
 # start_tor OPTION...: the relay, with these options for its control port.
@@ -108,8 +108,10 @@ hides() {
     failed "\`$1\` did not go away"
 }
 
-# Every page, a key of each, other sizes, the end.
+# walk [CONNECTIONS]: every page, a key of each, other sizes, the end. Its own connection is
+# on the page of connections.
 walk() {
+    local connections=${1:-'Connections \(.*1 control'}
     shows 'page 1 / 5' 'armtest - 127\.0\.0\.1' 'Tor 0\.4\.' 'fingerprint: [0-9A-F]{40}' \
         'Download' 'Upload' '^ +5s +10 +15' 'Events \(TOR/NYX NOTICE-ERR\)'
     keys h
@@ -129,7 +131,7 @@ walk() {
     shows '^ +5s +10 +15 +20 +25 +5s'
 
     keys Right
-    shows 'page 2 / 5' 'Connections \(.*1 control'
+    shows 'page 2 / 5' "$connections"
     keys s
     shows 'Connection Ordering:'
     keys Escape
@@ -182,6 +184,11 @@ if (($(cut -d. -f1 /proc/loadavg) >= $(nproc))); then
 elif ((fastest >= 1500)); then
     failed 'that is too long'
 fi
+
+# By the socket that `cargo xtask torrc` asks tor for.
+window xterm-256color "'$place/inside' arm -s /tordata/control.sock"
+walk 'Connections:'
+echo 'arm by the control socket: its pages'
 
 # Under its other name, by password.
 start_tor --HashedControlPassword "$("$place/inside" tor --hash-password "$password" | tail -n 1)"
