@@ -244,14 +244,36 @@ fn a_wrong_record_is_refused_with_the_line() {
     }
 }
 
-#[test]
-fn a_part_of_a_record_is_enough_for_a_part_of_the_images() {
+/// A record of two images, of which [`record`] is a part.
+fn with_arm() -> Record {
     let mut both = record();
     let python = component("python", &[("bin/python", file("python", true))]);
     both.components.insert(0, python);
     let mut arm = relay(&mut both).clone();
     arm.components.insert("python".to_owned());
     both.images.insert(Variant::RelayArm, arm);
+    both
+}
+
+#[test]
+fn one_image_is_recorded_beside_the_other() {
+    let arm = with_arm().only(Variant::RelayArm).unwrap();
+    // In either order, and in the order of the flow.
+    assert_eq!(record().joined(Some(arm.clone())), with_arm());
+    assert_eq!(arm.clone().joined(Some(record())), with_arm());
+    assert_eq!(record().joined(None), record());
+    // Not if what both are made of has changed.
+    let mut changed = record();
+    changed.components[0] = component("zlib", &[("lib/libz.a", file("other", false))]);
+    assert_eq!(changed.clone().joined(Some(arm.clone())), changed);
+    let mut newer = record();
+    newer.tor = "0.4.9.13".to_owned();
+    assert_eq!(newer.clone().joined(Some(arm)), newer);
+}
+
+#[test]
+fn a_part_of_a_record_is_enough_for_a_part_of_the_images() {
+    let both = with_arm();
     assert_eq!(both.only(Variant::Relay), Some(record()));
     assert_eq!(both.only(Variant::RelayArm).unwrap().components.len(), 3);
     assert_eq!(record().only(Variant::RelayArm), None);

@@ -230,6 +230,7 @@ impl Record {
         if frame(&known) != frame(&self) {
             return self;
         }
+        let known_is_larger = known.components.len() > self.components.len();
         for variant in known.images.keys() {
             let Some(part) = known.only(*variant) else {
                 continue;
@@ -252,10 +253,13 @@ impl Record {
                     self.components.push(component);
                 }
             }
-            // In the order of the flow, which the larger record knows.
-            let place =
-                |component: &Component| known.components.iter().position(|c| c == component);
-            self.components.sort_by_key(place);
+        }
+        if known_is_larger {
+            // In the order of the flow, which a part of it does not know.
+            self.components.sort_by_key(|component| {
+                let mut names = known.components.iter().map(|known| &known.name);
+                names.position(|name| *name == component.name)
+            });
         }
         self
     }
