@@ -30,6 +30,10 @@ need python3-pip python3 -m pip --version
 # A terminal to see arm in.
 need tmux command -v tmux
 need tor command -v tor-gencert
+# Pushes a release to a registry on this machine. Debian starts a registry once it is
+# installed: only where nobody lives.
+need skopeo command -v skopeo
+[[ -z ${CI:-} ]] || need docker-registry command -v docker-registry
 
 if ((${#packages[@]})); then
     as_root=()

@@ -50,3 +50,5 @@ pub mod flow;
 pub mod attest;
 
 pub mod update;
+
+pub mod release;

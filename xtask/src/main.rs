@@ -14,6 +14,7 @@ mod options;
 mod password;
 mod plan;
 mod quorum;
+mod release;
 mod torrc;
 mod ui;
 mod update;
@@ -58,6 +59,8 @@ enum Verb {
     Update(update::Args),
     /// Compare two images, layer by layer and file by file
     Diff(diff::Args),
+    /// Put together what is published, and show what would publish it
+    Release(release::Args),
     /// Write the torrc of a bridge, a middle relay or an exit
     Torrc(Box<torrc::Args>),
     /// Check a torrc, whoever wrote it, and say what to mend
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Verb::Keys(args) => keys::run(args, &ui),
         Verb::Update(args) => update::run(args, &ui),
         Verb::Diff(args) => diff::run(args, &ui),
+        Verb::Release(args) => release::run(args, &ui),
         Verb::Torrc(args) => torrc::run(args, &ui),
         Verb::CheckTorrc(args) => check_torrc::run(args, &ui),
         Verb::Compose(args) => compose::run(args, &ui),
