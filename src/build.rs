@@ -104,10 +104,10 @@ impl Builder<'_> {
     ///
     /// # Errors
     /// The first step that failed; the others are ended.
-    pub fn run<S: Sandbox>(
+    pub fn run(
         &self,
         wanted: &[&str],
-        sandbox: impl FnOnce(&Path) -> Result<S, builder::Error>,
+        sandbox: impl FnOnce(&Path) -> Result<Box<dyn Sandbox>, builder::Error>,
     ) -> Result<BTreeMap<&'static str, Built>, Error> {
         let steps = &self.plan.steps;
         let mut built: Vec<Option<Built>> = vec![None; steps.len()];
@@ -131,7 +131,7 @@ impl Builder<'_> {
         if missing.contains(&true) {
             let workspace = self.store.workspace()?;
             let engine = sandbox(workspace.path())?;
-            built = self.make(built, &missing, &workspace, &engine)?;
+            built = self.make(built, &missing, &workspace, &*engine)?;
         }
         let outputs = built
             .into_iter()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::build::{self, Builder};
 use crate::builder;
-use crate::builder::namespaces::Namespaces;
+use crate::builder::engine::{Choice, Engine};
 use crate::builder::root::{self, Userland};
 use crate::cache;
 use crate::image::{self, About, Arm, Component, Image, Licences, Parts, Variant};
@@ -33,8 +33,19 @@ pub struct Request<'a> {
     pub uid: u32,
     /// How many processes may run at once.
     pub jobs: usize,
-    /// Whose programs the build uses; no digest depends on it.
-    pub root: Userland,
+    /// What runs the steps; no digest depends on it.
+    pub engine: Engine,
+    /// Whose programs they use, if not those that are usual in the engine; no digest depends
+    /// on it.
+    pub root: Option<Userland>,
+}
+
+impl Request<'_> {
+    /// Whose programs the steps use.
+    fn userland(&self) -> Userland {
+        let usual = || self.engine.userland();
+        self.root.clone().unwrap_or_else(usual)
+    }
 }
 
 /// What was built, and from what.
@@ -48,6 +59,8 @@ pub struct Made {
     pub about: About,
     /// All digests.
     pub record: Record,
+    /// Where it was built, if there was something to build.
+    pub site: Choice,
 }
 
 /// The way ended early.
@@ -99,11 +112,12 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Error> {
     let manifest = Manifest::load(&request.project.join("sources.toml"))?;
     // An unpinned version is an error that lists the pinned ones.
     manifest.get("tor", request.tor_version)?;
-    manifest.get("alpine", request.root.version())?;
+    let userland = request.userland();
+    manifest.get("alpine", userland.version())?;
     let pin = |name: &str| -> Option<Arc<Source>> {
         let version = match name {
             "tor" => request.tor_version,
-            "alpine" => request.root.version(),
+            "alpine" => userland.version(),
             _ => None,
         };
         manifest.get(name, version).ok()
@@ -111,7 +125,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Error> {
     Ok(Plan::new(
         components(request.variant),
         request.target,
-        &request.root,
+        &userland,
         request.project,
         pin,
     )?)
@@ -160,10 +174,18 @@ pub fn make(
     store: &Store,
     progress: &dyn Progress,
 ) -> Result<Made, Error> {
-    if request.root == Userland::Host {
+    let choice = request.engine.choose(request.root.clone())?;
+    if let Some(why) = &choice.why {
+        progress.detail(why);
+    }
+    if choice.userland == Userland::Host {
         root::check_host_tools()?;
     }
-    Namespaces::probe()?;
+    let request = &Request {
+        engine: choice.engine,
+        root: Some(choice.userland.clone()),
+        ..request.clone()
+    };
     let plan = plan(request)?;
     let sources = verified_sources(request, &plan, options, progress)?;
     let builder = Builder {
@@ -175,7 +197,7 @@ pub fn make(
         progress,
     };
     let components: Vec<&str> = plan.components().map(|step| step.name).collect();
-    let built = builder.run(&components, Namespaces::new)?;
+    let built = builder.run(&components, |folder| request.engine.start(folder))?;
     let about = about(request, &plan);
     let layers = image::layers(&about, &parts(&plan, &built)?)?;
     let image = image::assemble(&about, &layers, &store.layout(&about), progress)?;
@@ -185,6 +207,7 @@ pub fn make(
         image,
         about,
         record,
+        site: choice,
     })
 }
 

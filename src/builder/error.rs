@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::containers::Program;
+
 /// A command could not be run, or did not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -26,6 +28,22 @@ pub enum Error {
         reason: String,
         /// The setting that forbids it and what to do about it.
         hint: String,
+    },
+    /// A container engine does not work here.
+    #[error("{program}: {reason}")]
+    NoEngine {
+        /// The engine.
+        program: Program,
+        /// What it said.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// The host's own programs were asked for in a container, where they are not.
+    #[error("{program} cannot build with the host's own programs (`--root host`)")]
+    HostInContainer {
+        /// The engine.
+        program: Program,
     },
     /// A file or folder around the sandbox could not be used.
     #[error(transparent)]
@@ -87,7 +105,10 @@ impl Error {
                 packages(missing),
                 packages(missing),
             )),
-            Self::NoNamespaces { hint, .. } => Some(hint.clone()),
+            Self::NoNamespaces { hint, .. } | Self::NoEngine { hint, .. } => Some(hint.clone()),
+            Self::HostInContainer { .. } => {
+                Some("leave out `--root`, or build with `--root alpine`".to_owned())
+            }
             Self::Failed { log, .. } | Self::TimedOut { log, .. } | Self::DiskFull { log, .. } => {
                 Some(format!("the whole log is {}", log.display()))
             }

@@ -5,7 +5,9 @@
 //! `/toolchain`, `/tools`), the user, the host name, the environment. There is no
 //! network: a build that tries it fails.
 
+pub mod containers;
 pub mod elf;
+pub mod engine;
 mod error;
 pub mod jobs;
 pub mod namespaces;
@@ -15,3 +17,8 @@ pub mod toolchain;
 
 pub use error::Error;
 pub use sandbox::{Job, Limits, Mount, Sandbox};
+
+/// The user and group inside; outside they are whoever runs the build.
+const USER: u32 = 1000;
+/// The host name inside.
+const HOST_NAME: &str = "relaysmith";

@@ -15,19 +15,13 @@ use fs_err as fs;
 use hakoniwa::{Container, Namespace, Rlimit, Runctl, Stdio};
 use rustix::process::{Resource, getrlimit};
 
-use super::sandbox::tail;
-use super::{Error, Job, Sandbox};
+use super::sandbox::{TAIL_LINES, tail};
+use super::{Error, HOST_NAME, Job, Sandbox, USER};
 
-/// The user and group inside; outside they are whoever runs the build.
-const USER: u32 = 1000;
-/// The host name inside.
-const HOST_NAME: &str = "relaysmith";
 /// How often a running command is looked at, to end it when another step has failed.
 const WATCH: Duration = Duration::from_millis(200);
 /// How often the size of `/build` is added up.
 const DISK_CHECK: Duration = Duration::from_secs(3);
-/// How many of a log's last lines an error shows.
-const TAIL_LINES: usize = 25;
 
 /// Runs commands in namespaces of their own.
 #[derive(Debug)]

@@ -89,6 +89,9 @@ pub trait Sandbox: Sync {
     fn run(&self, job: &Job, cancelled: &AtomicBool) -> Result<(), Error>;
 }
 
+/// How many of a log's last lines an error shows.
+pub(super) const TAIL_LINES: usize = 25;
+
 /// The last lines of a log, at most `count`.
 pub(super) fn tail(log: &Path, count: usize) -> String {
     use std::io::{Read as _, Seek as _, SeekFrom};

@@ -3,7 +3,7 @@
 mkdir -p doc
 : > doc/Makefile.in
 ./configure --build="$BUILD" --host="$TARGET" --disable-nls --disable-dependency-tracking \
-    --without-guile LDFLAGS=-s
+    --without-guile
 ./build.sh
 mkdir -p /build/out/bin
 cp make /build/out/bin/

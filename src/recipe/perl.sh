@@ -1,6 +1,6 @@
 # What OpenSSL's Configure and other generators of source load, linked into one static
 # program. Neither nm nor a shared library is there to be looked at.
-./Configure -des -Dcc=cc -Doptimize=-O1 -Dldflags=-s -Uusedl -Uusenm -Uusethreads \
+./Configure -des -Dcc=cc -Doptimize=-O1 -Uusedl -Uusenm -Uusethreads \
     -Dosname=linux -Darchname=linux -Dmyhostname=relaysmith -Dmydomain=.invalid \
     -Dcf_by=builder -Dcf_email=builder -Dperladmin=builder \
     -Dprefix=/opt/perl -Dprivlib=/opt/perl/lib -Darchlib=/opt/perl/lib \

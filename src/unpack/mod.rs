@@ -164,6 +164,24 @@ fn unpack_archive(
     intake.finish()
 }
 
+/// Unpacks what came out of a container to `dest`, which must not be there yet: no more than
+/// `bytes`, and judged like any archive. `what` names it in errors.
+pub(crate) fn unpack_output(what: &str, file: &Path, bytes: u64, dest: &Path) -> Result<(), Error> {
+    let limits = Limits {
+        bytes,
+        entries: ENTRIES,
+    };
+    let opened = File::open(file).map_err(|source| Error::Unreadable {
+        archive: what.to_owned(),
+        entry: None,
+        source,
+    })?;
+    // No output depends on a time of it.
+    let mut intake = Intake::begin(what, limits, &|_| true, Absolute::Machine, dest, 0)?;
+    read_tar(opened, &mut intake)?;
+    intake.finish()
+}
+
 fn read_tar(decompressor: impl Read, intake: &mut Intake) -> Result<(), Error> {
     tar::read(BufReader::with_capacity(BUFFER, decompressor), intake)
 }

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         Some(_) => ui.warn("this build is not the one on record, and that is what you state"),
         None => ui.warn("there is no record of this release, so nobody can agree with one yet"),
     }
-    let statement = statement(&made, &args.build)?;
+    let statement = statement(&made)?;
     let signed = sign(&statement, repository(), &attesters, &args.key, &args.gpg)?;
     if ui.wants_json() {
         ui.json(&json!({
@@ -69,10 +69,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
 }
 
 /// What is to be stated about a build of this machine.
-pub(crate) fn statement(made: &Made, build: &Build) -> Result<Statement> {
+pub(crate) fn statement(made: &Made) -> Result<Statement> {
     let site = Site {
-        engine: "namespaces".to_owned(),
-        root: build.root.to_string(),
+        engine: made.site.engine.to_string(),
+        root: made.site.userland.to_string(),
     };
     Statement::of(made, &site).context("the record of the build lacks the image")
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use anyhow::Result;
+use relaysmith::builder::engine::Engine;
 use relaysmith::builder::root::Userland;
 use relaysmith::flow::{self, Made, Request};
 use relaysmith::image::{self, Exported, Variant};
@@ -48,10 +49,15 @@ pub(crate) struct Build {
     /// What the image runs on
     #[arg(long, default_value_t = Target::X86_64)]
     pub(crate) target: Target,
+    /// What runs the steps: `namespaces`, `docker`, `podman`, or `auto` for the first of them
+    /// that works here (`--verbose` says why); the image is the same
+    #[arg(long, default_value_t = Engine::Auto)]
+    pub(crate) engine: Engine,
     /// Whose programs the build uses: `host`, or `alpine` (or `alpine@VERSION`) for Alpine's
-    /// root file system with make and perl built in it; the image is the same
-    #[arg(long, default_value_t = Userland::Host)]
-    pub(crate) root: Userland,
+    /// root file system with make and perl built in it; the image is the same [default: host,
+    /// but alpine in containers]
+    #[arg(long)]
+    pub(crate) root: Option<Userland>,
     /// Leave `arm` out: tor alone
     #[arg(long)]
     pub(crate) without_arm: bool,
@@ -74,6 +80,7 @@ impl Build {
             },
             uid: self.uid,
             jobs: self.jobs.map_or_else(processors, usize::from),
+            engine: self.engine,
             root: self.root.clone(),
         }
     }

@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         as_recorded(&made)?;
         let parent = args.out.parent().unwrap_or(Path::new(""));
         let exported = image::export(&made.image, &made.about, parent)?;
-        let provenance = statement(&made, &args.build)?;
+        let provenance = statement(&made)?;
         editions.push((made, exported, provenance));
     }
     let Some((made, ..)) = editions.first() else {
