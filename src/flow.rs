@@ -131,7 +131,40 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Error> {
     )?)
 }
 
-/// Fetches and verifies all that `plan` unpacks.
+/// What the trust policy says of each of `wanted`, once it is fetched.
+pub type Verdicts = Vec<(Arc<Source>, Result<Verified, trust::Error>)>;
+
+/// Fetches `wanted` and puts the policy of `project` to each of it, whatever it says of the
+/// others.
+///
+/// # Errors
+/// When a source cannot be had, or the policy not be read.
+pub fn verdicts(
+    project: &Path,
+    wanted: &[Arc<Source>],
+    options: &source::Options,
+    progress: &dyn Progress,
+) -> Result<Verdicts, Error> {
+    let policy = TrustPolicy::load(&project.join("keys"))?;
+    let fetched = source::fetch(wanted, options, progress)?;
+    let verify = |fetched: source::Fetched| {
+        let source = Arc::clone(fetched.source());
+        (source, trust::verify(&policy, fetched))
+    };
+    Ok(std::thread::scope(|scope| {
+        let threads: Vec<_> = fetched
+            .into_iter()
+            .map(|fetched| scope.spawn(|| verify(fetched)))
+            .collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        threads.into_iter().map(join).collect()
+    }))
+}
+
+/// Fetches and verifies all that `plan` unpacks, by component.
 ///
 /// # Errors
 /// When a source cannot be had or does not pass the policy.
@@ -141,26 +174,11 @@ pub fn verified_sources(
     options: &source::Options,
     progress: &dyn Progress,
 ) -> Result<BTreeMap<String, Verified>, Error> {
-    let policy = TrustPolicy::load(&request.project.join("keys"))?;
-    let fetched = source::fetch(&plan.sources(), options, progress)?;
-    let verdicts = std::thread::scope(|scope| {
-        let threads: Vec<_> = fetched
-            .into_iter()
-            .map(|fetched| scope.spawn(|| trust::verify(&policy, fetched)))
-            .collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        threads
-            .into_iter()
-            .map(join)
-            .collect::<Result<Vec<Verified>, _>>()
-    })?;
-    let named = verdicts
-        .into_iter()
-        .map(|verified| (verified.source().name.clone(), verified));
-    Ok(named.collect())
+    let verdicts = verdicts(request.project, &plan.sources(), options, progress)?;
+    let named = |(source, verdict): (Arc<Source>, Result<Verified, trust::Error>)| {
+        Ok((source.name.clone(), verdict?))
+    };
+    verdicts.into_iter().map(named).collect()
 }
 
 /// Goes the whole way. `options` says where sources are kept and come from; outputs are

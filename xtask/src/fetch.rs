@@ -4,22 +4,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use relaysmith::source::{Answer, Fetched, Manifest, Options, Place, Source, fetch, survey};
+use relaysmith::flow;
+use relaysmith::source::{Answer, Fetched, Options, Place, Source, fetch, survey};
 use serde_json::json;
 
-use crate::options::Sources;
+use crate::build_image::Build;
 use crate::ui::{self, Ui};
-
-/// What a relay is built from, the compiler included.
-const RELAY: [&str; 6] = ["libevent", "openssl", "tor", "zig", "zlib", "zstd"];
 
 /// The arguments of `fetch`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    sources: Sources,
-    /// What to fetch: names from sources.toml, `name@version`, or `all` [default: what a
-    /// relay is built from]
+    build: Build,
+    /// What to fetch: names from sources.toml, `name@version`, or `all` [default: what the
+    /// image is built from]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Download each from every one of its origins, keep nothing, and fail if one of them does
@@ -30,12 +28,12 @@ pub(crate) struct Args {
 
 /// Fetches, and prints what is where.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
-    let manifest = args.sources.manifest()?;
-    let wanted = wanted(&manifest, &args.sources, &args.names)?;
+    let wanted = wanted(&args.build, &args.names)?;
+    let options = args.build.sources.options()?;
     if args.check_origins {
-        return check_origins(&wanted, args.sources.options()?, ui);
+        return check_origins(&wanted, options, ui);
     }
-    let fetched = fetch(&wanted, &args.sources.options()?, ui)?;
+    let fetched = fetch(&wanted, &options, ui)?;
     if ui.wants_json() {
         ui.json(&fetched.iter().map(described).collect::<Vec<_>>())?;
     } else {
@@ -99,20 +97,21 @@ fn answered(answer: &Answer) -> serde_json::Value {
 }
 
 /// The sources that are meant by `names`, in the versions asked for.
-pub(crate) fn wanted(
-    manifest: &Manifest,
-    options: &Sources,
-    names: &[String],
-) -> Result<Vec<Arc<Source>>> {
+pub(crate) fn wanted(build: &Build, names: &[String]) -> Result<Vec<Arc<Source>>> {
+    if names.is_empty() {
+        let mut sources = flow::plan(&build.request())?.sources();
+        sources.sort_by(|a, b| a.name.cmp(&b.name));
+        return Ok(sources);
+    }
+    let manifest = build.sources.manifest()?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let names = match &names[..] {
-        [] => RELAY.to_vec(),
         ["all"] => manifest.names(),
         _ => names,
     };
     let pinned = |name: &str| match name.split_once('@') {
         Some((name, version)) => manifest.get(name, Some(version)),
-        None => manifest.get(name, options.version(name)),
+        None => manifest.get(name, build.sources.version(name)),
     };
     Ok(names.into_iter().map(pinned).collect::<Result<_, _>>()?)
 }

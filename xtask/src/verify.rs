@@ -7,9 +7,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use relaysmith::flow::{self, Made};
 use relaysmith::record::{self, Comparison, Record};
-use relaysmith::source::fetch;
 use relaysmith::store::Store;
-use relaysmith::trust::{Conclusion, Finding, Report, Status, TrustPolicy, Verdict, judge, verify};
+use relaysmith::trust::{Conclusion, Finding, Report, Status, TrustPolicy, Verdict, judge};
 use serde_json::json;
 
 use crate::build_image::{Build, compared};
@@ -45,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH", conflicts_with_all = ["file", "sources", "quorum"])]
     image: Option<String>,
     /// What to check of them: names from sources.toml, `name@version`, or `all` [default:
-    /// what a relay is built from]
+    /// what the image is built from]
     #[arg(value_name = "NAME", requires = "sources")]
     names: Vec<String>,
     /// Check this file by a detached signature: any pinned signer's will do
@@ -74,10 +73,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     if let Some(image) = &args.image {
         return verify_image::run(image, &args.build, ui);
     }
-    let policy = TrustPolicy::load(&repository().join("keys"))?;
     match (&args.file, &args.signature) {
-        (Some(file), Some(signature)) => one(&policy, file, signature, args.rule.as_deref(), ui),
-        _ if args.sources => sources(&policy, args, ui),
+        (Some(file), Some(signature)) => one(file, signature, args.rule.as_deref(), ui),
+        _ if args.sources => sources(args, ui),
         _ => rebuild(args, ui),
     }
 }
@@ -128,14 +126,12 @@ fn verdict_text(made: &Made, comparison: Option<&Comparison>) -> String {
     }
 }
 
-fn sources(policy: &TrustPolicy, args: &Args, ui: &Ui) -> Result<ExitCode> {
-    let manifest = args.build.sources.manifest()?;
-    let wanted = wanted(&manifest, &args.build.sources, &args.names)?;
+fn sources(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    let wanted = wanted(&args.build, &args.names)?;
     let mut report = Report::default();
     let mut errors = Vec::new();
-    for fetched in fetch(&wanted, &args.build.sources.options()?, ui)? {
-        let source = fetched.source().clone();
-        let result = verify(policy, fetched);
+    let options = args.build.sources.options()?;
+    for (source, result) in flow::verdicts(repository(), &wanted, &options, ui)? {
         report.add(&source, result.as_ref());
         errors.extend(result.err());
     }
@@ -151,14 +147,9 @@ fn sources(policy: &TrustPolicy, args: &Args, ui: &Ui) -> Result<ExitCode> {
     Ok(code(report.accepted()))
 }
 
-fn one(
-    policy: &TrustPolicy,
-    file: &Path,
-    signature: &Path,
-    rule: Option<&str>,
-    ui: &Ui,
-) -> Result<ExitCode> {
-    let verdict = judge(policy, file, signature, rule)?;
+fn one(file: &Path, signature: &Path, rule: Option<&str>, ui: &Ui) -> Result<ExitCode> {
+    let policy = TrustPolicy::load(&repository().join("keys"))?;
+    let verdict = judge(&policy, file, signature, rule)?;
     if ui.wants_json() {
         ui.json(&json!({
             "file": file,
