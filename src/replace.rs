@@ -26,7 +26,12 @@ pub fn put(file: NamedTempFile, name: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(name)
         .map_err(|error| in_file(error.error, name))?;
-    fs_err::File::open(directory_of(name))?.sync_all()
+    sync(directory_of(name))
+}
+
+/// Brings the names in `directory` to the disk.
+pub fn sync(directory: &Path) -> io::Result<()> {
+    fs_err::File::open(directory)?.sync_all()
 }
 
 /// The directory that `name` is in; a name alone is in the current one.

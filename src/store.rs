@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::image::About;
 use crate::plan::{Key, Step};
 use crate::record::{self, Tree};
+use crate::replace;
 
 /// Goes up when what lies under a key changes its form.
 const FORMAT: u32 = 1;
@@ -195,7 +196,7 @@ impl Store {
         rustix::fs::syncfs(fs::File::open(finished.path())?.file()).map_err(io::Error::from)?;
         let folder = self.folder(&step.key);
         fs::rename(finished.keep(), &folder)?;
-        fs::File::open(self.root.join("built"))?.sync_all()?;
+        replace::sync(&self.root.join("built"))?;
         Ok(Built {
             step: step.name,
             key: step.key.clone(),

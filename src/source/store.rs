@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use super::{Bytes, Error, Fetched, Mismatch, Place, Source};
 use crate::cache::Cache;
 use crate::digest::{Digest, Hasher};
+use crate::replace;
 
 /// The downloads in a cache.
 #[derive(Debug, Clone)]
@@ -234,7 +235,7 @@ impl Incoming {
         let Entry { source, path, .. } = &self.entry;
         fs::rename(self.file.path(), path)?;
         if let Some(directory) = path.parent() {
-            File::open(directory)?.sync_all()?;
+            replace::sync(directory)?;
         }
         Ok(Fetched {
             source: Arc::clone(source),
