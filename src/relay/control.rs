@@ -10,8 +10,8 @@ use super::{DATA_DIRECTORY, Error, HashedPassword};
 /// password.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Control {
-    /// A Unix socket.
-    pub socket: Option<SocketPath>,
+    /// A Unix socket, always: the health check asks there.
+    pub socket: SocketPath,
     /// A port on the loopback interface of the container.
     pub port: Option<NonZeroU16>,
     /// The password, beside the cookie.
@@ -35,17 +35,10 @@ impl fmt::Display for SocketPath {
     }
 }
 
-/// A choice of socket: a path, or `none`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SocketChoice(pub Option<SocketPath>);
-
-impl FromStr for SocketChoice {
+impl FromStr for SocketPath {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        if text == "none" {
-            return Ok(Self(None));
-        }
         // sockaddr_un takes 107 bytes.
         let fits = text.starts_with('/')
             && text.len() <= 100
@@ -55,7 +48,7 @@ impl FromStr for SocketChoice {
                 given: text.to_owned(),
             });
         }
-        Ok(Self(Some(SocketPath(text.to_owned()))))
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -65,12 +58,12 @@ mod tests {
 
     #[test]
     fn sockets() {
-        let read = |text: &str| text.parse::<SocketChoice>();
-        assert_eq!(read("none").unwrap().0, None);
-        let path = read("/run/tor/control").unwrap().0.unwrap();
+        let read = |text: &str| text.parse::<SocketPath>();
+        let path = read("/run/tor/control").unwrap();
         assert_eq!(path.to_string(), "/run/tor/control");
         for bad in [
             "",
+            "none",
             "control",
             "/a b",
             "/a#b",

@@ -121,7 +121,7 @@ pub enum Error {
     HashedPassword,
     /// A socket's path that tor or the system refuses.
     #[error(
-        "control socket `{given}`: expected an absolute path of at most 100 characters without spaces, or `none`"
+        "control socket `{given}`: expected an absolute path of at most 100 characters without spaces"
     )]
     ControlSocket {
         /// As given.

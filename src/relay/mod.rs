@@ -39,7 +39,7 @@ pub use address::{Address, PublicV6};
 pub use bandwidth::{Bandwidth, Volume};
 pub use compose::compose;
 pub use contact::{Contact, ContactForm, ContactName, Email, PgpFingerprint};
-pub use control::{Control, SocketChoice, SocketPath};
+pub use control::{Control, SocketPath};
 pub use docker_run::docker_run;
 pub use error::Error;
 pub use exit_policy::{ExitPolicy, PolicyChoice};

@@ -10,7 +10,7 @@ use super::accounting::{Accounting, Start};
 use super::address::{Address, PublicV6};
 use super::bandwidth::{Bandwidth, HIGHEST, Volume, lowest};
 use super::contact::{Contact, ContactForm, ContactName, Email, PgpFingerprint};
-use super::control::{Control, SocketChoice, SocketPath};
+use super::control::{Control, SocketPath};
 use super::error::key;
 use super::exit_policy::PolicyChoice;
 use super::family::{Family, FamilyId, Fingerprint};
@@ -61,9 +61,9 @@ pub struct Parameters {
     /// When a period begins.
     #[serde(deserialize_with = "one")]
     pub accounting_start: Option<Start>,
-    /// Where its control socket lies, or `none`.
+    /// Where its control socket lies.
     #[serde(deserialize_with = "one")]
-    pub control_socket: Option<SocketChoice>,
+    pub control_socket: Option<SocketPath>,
     /// The control port on the container's loopback interface.
     pub control_port: Option<NonZeroU16>,
     /// The control port's password, as `tor --hash-password` prints it.
@@ -165,10 +165,6 @@ impl Parameters {
             }
             (None, None) => None,
         };
-        let socket = match self.control_socket {
-            Some(SocketChoice(choice)) => choice,
-            None => Some(SocketPath::default()),
-        };
         if self.hashed_control_password.is_some() && self.control_port.is_none() {
             return Err(Error::Needs {
                 parameter: "--control-password",
@@ -204,7 +200,7 @@ impl Parameters {
             limit,
             accounting,
             control: Control {
-                socket,
+                socket: self.control_socket.unwrap_or_default(),
                 port: self.control_port,
                 password: self.hashed_control_password,
             },

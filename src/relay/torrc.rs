@@ -262,18 +262,14 @@ impl Relay {
             port,
             password,
         } = &self.control;
-        if socket.is_some() || port.is_some() {
-            text.section("For the health check and arm, inside the container. Never publish it.");
-            if let Some(socket) = socket {
-                text.set("ControlSocket", socket);
-            }
-            if let Some(port) = port {
-                text.set("ControlPort", format!("127.0.0.1:{port}"));
-            }
-            text.set("CookieAuthentication", 1);
-            if let Some(password) = password {
-                text.set("HashedControlPassword", password);
-            }
+        text.section("For the health check and arm, inside the container. Never publish it.");
+        text.set("ControlSocket", socket);
+        if let Some(port) = port {
+            text.set("ControlPort", format!("127.0.0.1:{port}"));
+        }
+        text.set("CookieAuthentication", 1);
+        if let Some(password) = password {
+            text.set("HashedControlPassword", password);
         }
         if let Some(port) = self.metrics_port {
             text.section("For Prometheus, inside the container. Never publish it: it harms users.");

@@ -9,7 +9,7 @@ use relaysmith::relay::check::{Disk, Finding, check};
 use relaysmith::relay::{
     self, Address, Bandwidth, ContactName, Distribution, Email, FamilyId, Fingerprint,
     HashedPassword, Nickname, Parameters, PgpFingerprint, PolicyChoice, PublicV6, Relay, Role,
-    SocketChoice, Start, Transport, Volume, line_of_parameter,
+    SocketPath, Start, Transport, Volume, line_of_parameter,
 };
 use relaysmith::replace;
 use serde_json::json;
@@ -116,10 +116,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=PATH", help_heading = "Bridges")]
     transport: Vec<Transport>,
 
-    /// Where the control socket lies in the container, or `none`
+    /// Where the control socket lies in the container
     /// [default: /tordata/control.sock]
     #[arg(long, value_name = "PATH", help_heading = "Control")]
-    control_socket: Option<SocketChoice>,
+    control_socket: Option<SocketPath>,
     /// Open a control port on the container's loopback interface; tor's cookie unlocks it
     #[arg(long, value_name = "PORT", help_heading = "Control")]
     control_port: Option<NonZeroU16>,

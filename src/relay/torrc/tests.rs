@@ -166,7 +166,7 @@ fn everything_at_once() {
     MetricsPortPolicy accept 127.0.0.1
     "#);
     let bridge = format!(
-        "{common}bridge-distribution = \"settings\"\ncontrol-socket = \"none\"\n\
+        "{common}bridge-distribution = \"settings\"\ncontrol-socket = \"/tordata/other.sock\"\n\
          transport = [\"obfs4=/usr/bin/lyrebird:8443\", \"webtunnel=/usr/bin/webtunnel\"]\n"
     );
     insta::assert_snapshot!(relay(Role::Bridge, &bridge).torrc(), @r#"
@@ -218,6 +218,7 @@ fn everything_at_once() {
     OfflineMasterKey 1
 
     # For the health check and arm, inside the container. Never publish it.
+    ControlSocket /tordata/other.sock
     ControlPort 127.0.0.1:9051
     CookieAuthentication 1
     HashedControlPassword 16:AA505C72B8458347608261C6C04831185555B4BEB69785361613FA1D96
