@@ -242,7 +242,6 @@ fn about(request: &Request<'_>, plan: &Plan) -> About {
             .iter()
             .map(|source| Component::from(&**source))
             .collect(),
-        healthcheck: None,
     }
 }
 
@@ -250,6 +249,7 @@ fn about(request: &Request<'_>, plan: &Plan) -> About {
 fn parts(plan: &Plan, built: &BTreeMap<&str, Built>) -> Result<Parts, std::io::Error> {
     let out = |name: &str| built.get(name).map(|built| built.path().to_path_buf());
     let tor = out("tor").unwrap_or_default();
+    let container = out("container").unwrap_or_default();
     let (mut licences, mut of_arm) = (Licences::new(), Licences::new());
     let for_arm = plan.only_for("nyx");
     // What is ours alone has the project's licence.
@@ -274,6 +274,8 @@ fn parts(plan: &Plan, built: &BTreeMap<&str, Built>) -> Result<Parts, std::io::E
     });
     Ok(Parts {
         tor: tor.join("bin/tor"),
+        start: container.join("bin/start"),
+        health: container.join("bin/health"),
         geoip: tor.join("share/tor/geoip"),
         geoip6: tor.join("share/tor/geoip6"),
         licences,
@@ -320,7 +322,7 @@ fn record(about: &About, plan: &Plan, built: &BTreeMap<&str, Built>, image: &Ima
 /// The components whose outputs are in the image.
 fn components(variant: Variant) -> &'static [&'static str] {
     match variant {
-        Variant::Relay => &["tor"],
-        Variant::RelayArm => &["tor", "nyx"],
+        Variant::Relay => &["tor", "container"],
+        Variant::RelayArm => &["tor", "container", "nyx"],
     }
 }

@@ -33,7 +33,6 @@ fn about() -> About {
             component("tor", "0.4.9.11", "BSD-3-Clause"),
             component("openssl", "3.5.7", "Apache-2.0"),
         ],
-        healthcheck: None,
     }
 }
 
@@ -46,6 +45,8 @@ fn parts(directory: &Path) -> Parts {
     };
     Parts {
         tor: file("tor", &bytes(100_000)),
+        start: file("start", &bytes(10_000)),
+        health: file("health", &bytes(20_000)),
         geoip: file("geoip", &bytes(300_000)),
         geoip6: file("geoip6", b"2001:db8::,2001:db8::ffff,??\n"),
         licences: BTreeMap::from([("tor/LICENSE".to_owned(), file("LICENSE", b"as is\n"))]),
@@ -84,11 +85,11 @@ fn the_small_image_has_its_digests() {
     assembler 1
     geoip tar  sha256:ef7cc2c1509042b7fcb27c2496b1027f0f1ac0f01b85f892a9df3b778315f856
     geoip gzip sha256:4f310df97411e032fa945f40663230c2e731d78cf747c67a2c7fdc8df20bf194 217363
-    tor tar  sha256:05b6b4e63a3b46e69ff07d9b4249c11784907ad3b64e446f84d584fb12f75970
-    tor gzip sha256:68c7f5ef34c14a8844e3ea33cd40d85dc1cc10006d8aa178856eb2d3a076763e 73118
-    config   sha256:ee5bf5f198b8d477ab0a196a3aaed38b90f82bccca41ade207a57357f1755451
-    manifest sha256:fa8576d0432299f61b886def73cab3f673a3b7e549cd5a09ac8d727e67ea5dcf
-    file     sha256:7565952fc82de9cf8f2c9a3cff28449b9386d859e15485108a0bacc7d068250d
+    tor tar  sha256:b7b6421f6919a59d739728953ed5c16a1ed75834f7b963b56f4f17e4df91e4dd
+    tor gzip sha256:f5f00d64e92be1fb3c2fbc00a45f8cf10ebbde09428b7b2106c587e40451f19a 88050
+    config   sha256:041dc0c394cf817b105f3995f39d3e49c06e4df628afbdce86f3f48c66a8f15f
+    manifest sha256:d3981c023de8cb3916056753c344645ab5ace885cfde64ad60e97eb6040d975f
+    file     sha256:064239624a62b33002dcaa0247a9dde00ffb7891471c8d78ffddee116a4262fd
     ");
 }
 
@@ -203,11 +204,15 @@ fn what_is_in_the_image() {
        755 0:0 usr/local/bin/tor
        755 0:0 usr/local/etc/
        755 0:0 usr/local/etc/tor/
-       644 0:0 usr/local/etc/tor/torrc-defaults
+       755 0:0 usr/local/sbin/
+       755 0:0 usr/local/sbin/relay-health
+       755 0:0 usr/local/sbin/tor
        755 0:0 usr/local/share/
        755 0:0 usr/local/share/licenses/
        755 0:0 usr/local/share/licenses/tor/
        644 0:0 usr/local/share/licenses/tor/LICENSE
+       755 0:0 usr/local/share/tor/
+       644 0:0 usr/local/share/tor/torrc-defaults
     ");
     let config = image
         .layout()
@@ -225,7 +230,7 @@ fn what_is_in_the_image() {
           "9001/tcp": {}
         },
         "Env": [
-          "PATH=/usr/local/bin",
+          "PATH=/usr/local/sbin:/usr/local/bin",
           "HOME=/tordata"
         ],
         "Entrypoint": [
@@ -249,13 +254,23 @@ fn what_is_in_the_image() {
           "org.relaysmith.source.tor": "0.4.9.11",
           "org.relaysmith.source.zstd": "1.5.7"
         },
-        "StopSignal": "SIGTERM"
+        "StopSignal": "SIGTERM",
+        "Healthcheck": {
+          "Test": [
+            "CMD",
+            "relay-health"
+          ],
+          "Interval": 60000000000,
+          "Timeout": 10000000000,
+          "StartPeriod": 1200000000000,
+          "Retries": 3
+        }
       },
       "rootfs": {
         "type": "layers",
         "diff_ids": [
           "sha256:ef7cc2c1509042b7fcb27c2496b1027f0f1ac0f01b85f892a9df3b778315f856",
-          "sha256:05b6b4e63a3b46e69ff07d9b4249c11784907ad3b64e446f84d584fb12f75970"
+          "sha256:b7b6421f6919a59d739728953ed5c16a1ed75834f7b963b56f4f17e4df91e4dd"
         ]
       },
       "history": [

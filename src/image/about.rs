@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ASSEMBLER, Error, Healthcheck, ustar};
+use super::{ASSEMBLER, Error, ustar};
 use crate::source::Source;
 use crate::target::Target;
 
@@ -74,8 +74,6 @@ pub struct About {
     pub epoch: u64,
     /// What it was compiled from, in any order.
     pub components: Vec<Component>,
-    /// How the engine asks whether the relay is well.
-    pub healthcheck: Option<Healthcheck>,
 }
 
 impl About {

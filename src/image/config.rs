@@ -8,6 +8,9 @@ use super::{ASSEMBLER, About, Error, Layer, LayerDigests, Variant};
 use crate::date::rfc3339;
 use crate::digest::Digest;
 
+/// A second in the unit of [`Healthcheck`].
+pub const SECOND: u64 = 1_000_000_000;
+
 /// How the engine asks whether the relay is well: Docker's extension of the config, which
 /// podman reads too. Times are in nanoseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,21 @@ pub struct Healthcheck {
     pub start_period: u64,
     /// After how many failures in a row it is unwell.
     pub retries: u32,
+}
+
+impl Default for Healthcheck {
+    /// The image's own.
+    fn default() -> Self {
+        Self {
+            test: vec!["CMD".to_owned(), "relay-health".to_owned()],
+            interval: 60 * SECOND,
+            // It answers within 8 seconds, whatever tor does.
+            timeout: 10 * SECOND,
+            // As long as it says `starting` itself.
+            start_period: 20 * 60 * SECOND,
+            retries: 3,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -46,8 +64,7 @@ struct Config {
     working_dir: String,
     labels: BTreeMap<String, String>,
     stop_signal: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    healthcheck: Option<Healthcheck>,
+    healthcheck: Healthcheck,
 }
 
 /// `{}`, the value of what is a set in truth.
@@ -122,7 +139,7 @@ impl ImageConfig {
                 .collect()
         };
         let mut env = vec![
-            "PATH=/usr/local/bin".to_owned(),
+            "PATH=/usr/local/sbin:/usr/local/bin".to_owned(),
             // Where `/etc/passwd` puts tor's user, said for any other that `--user` names, too.
             "HOME=/tordata".to_owned(),
         ];
@@ -153,7 +170,7 @@ impl ImageConfig {
                 // ShutdownWaitLength, 30 seconds unless set, and engines kill after 10: whoever
                 // wants the polite way sets the signal and the time together.
                 stop_signal: "SIGTERM".to_owned(),
-                healthcheck: about.healthcheck.clone(),
+                healthcheck: Healthcheck::default(),
             },
             rootfs: RootFs {
                 r#type: "layers",

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 pub use about::{About, Component, Variant};
 pub use archive::{Archive, Content, Owner};
-pub use config::Healthcheck;
+pub use config::{Healthcheck, SECOND};
 pub use export::{Exported, export};
 pub use layer::{Layer, LayerDigests};
 pub use layout::{Image, assemble, open};

@@ -11,6 +11,10 @@ use super::{About, Archive, Content, Error, Layer, Owner};
 pub struct Parts {
     /// The program.
     pub tor: PathBuf,
+    /// What looks at tor's surroundings before it starts tor.
+    pub start: PathBuf,
+    /// What the engine asks whether the relay is well.
+    pub health: PathBuf,
     /// The table of IPv4 addresses and countries, from tor's sources.
     pub geoip: PathBuf,
     /// The table of IPv6 addresses and countries.
@@ -36,10 +40,14 @@ pub struct Arm {
     pub epoch: u64,
 }
 
-/// Where tor looks for its defaults and the user's `torrc`, built with `--prefix=/usr/local`.
+/// What the image is built for; the torrc, read after this, has the last word. It is not where
+/// tor looks for it by itself, since the user's directory is mounted there: `start` names it.
 const TORRC_DEFAULTS: &str = "\
-# What the image is built for; torrc, read after this, has the last word.
 DataDirectory /tordata
+# Here the health check asks tor, and finds out where that is.
+ControlSocket /tordata/control.sock
+ControlPortWriteToFile /tordata/control-ports
+CookieAuthentication 1
 ";
 
 /// The layers of the image, the lowest first. An engine takes a layer again when one below it
@@ -104,15 +112,22 @@ fn tor(about: &About, parts: &Parts) -> Result<Layer, Error> {
     for (path, text) in [
         ("etc/passwd", &passwd[..]),
         ("etc/group", &group),
-        ("usr/local/etc/tor/torrc-defaults", TORRC_DEFAULTS),
+        ("usr/local/share/tor/torrc-defaults", TORRC_DEFAULTS),
     ] {
         archive.file(path, 0o644, Owner::ROOT, Content::Bytes(text.into()))?;
     }
     // tor refuses a DataDirectory that others can enter.
     archive.directory("tordata", 0o700, user)?;
     archive.directory("tmp", 0o1777, Owner::ROOT)?;
-    let tor = Content::File(parts.tor.clone());
-    archive.file("usr/local/bin/tor", 0o755, Owner::ROOT, tor)?;
+    archive.directory("usr/local/etc/tor", 0o755, Owner::ROOT)?;
+    // `sbin` comes first in PATH: who says `tor` gets its start.
+    for (path, file) in [
+        ("usr/local/bin/tor", &parts.tor),
+        ("usr/local/sbin/tor", &parts.start),
+        ("usr/local/sbin/relay-health", &parts.health),
+    ] {
+        archive.file(path, 0o755, Owner::ROOT, Content::File(file.clone()))?;
+    }
     add_licences(&mut archive, &parts.licences)?;
     let of_arm = |name: &str| {
         let arm = parts.arm.as_ref();

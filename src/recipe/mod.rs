@@ -136,6 +136,18 @@ pub const RECIPES: &[Recipe] = &[
         native: false,
         script: include_str!("tor.sh"),
     },
+    Recipe {
+        name: "container",
+        source: None,
+        files: &[
+            ("health.c", include_str!("container/health.c")),
+            ("start.c", include_str!("container/start.c")),
+        ],
+        needs: &[],
+        links: true,
+        native: false,
+        script: include_str!("container.sh"),
+    },
 ];
 
 /// The programs that the Alpine root lacks, each built in it before the components and found

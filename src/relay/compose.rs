@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use super::service::{LOG, STOP_SIGNAL, Service, TMP};
 use super::yaml::quoted;
+use crate::image::{Healthcheck, SECOND};
 
-/// The compose file of `services`. The image's own health check applies.
+/// The compose file of `services`. The image has its health check itself; it is
+/// written out for engines that do not read it from an OCI image.
 pub fn compose(services: &[Service]) -> String {
     let mut text = String::from("# Written by relaysmith. Before the first start:\n");
     for service in services {
@@ -57,6 +59,18 @@ fn write(text: &mut String, service: &Service) -> std::fmt::Result {
             writeln!(text, "        read_only: true")?;
         }
     }
+    let health = Healthcheck::default();
+    let test: Vec<&str> = health.test.iter().map(String::as_str).collect();
+    writeln!(text, "    healthcheck:")?;
+    writeln!(text, "      test: {}", list(&test))?;
+    writeln!(text, "      interval: \"{}s\"", health.interval / SECOND)?;
+    writeln!(text, "      timeout: \"{}s\"", health.timeout / SECOND)?;
+    writeln!(
+        text,
+        "      start_period: \"{}s\"",
+        health.start_period / SECOND
+    )?;
+    writeln!(text, "      retries: {}", health.retries)?;
     let files = service.open_files;
     writeln!(text, "    ulimits:")?;
     writeln!(text, "      nofile: {{soft: {files}, hard: {files}}}")?;

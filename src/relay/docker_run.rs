@@ -3,7 +3,8 @@
 use super::service::{LOG, STOP_SIGNAL, Service, TMP};
 use super::shell::quoted;
 
-/// The `docker run` of `service`; podman takes the same.
+/// The `docker run` of `service`; podman takes the same. The health check is the image's: on
+/// this command line one could only be a shell's.
 pub fn docker_run(service: &Service) -> String {
     let name = &service.name;
     let mut words: Vec<String> = vec![

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::service::{STOP_SIGNAL, Service, TMP};
+use crate::image::{Healthcheck, SECOND};
 
 /// How long systemd waits on top of podman, in seconds.
 const MARGIN: u64 = 15;
@@ -43,6 +44,13 @@ fn write(text: &mut String, service: &Service) -> std::fmt::Result {
         let access = if read_only { ":ro" } else { "" };
         writeln!(text, "Volume={host}:{inside}{access}")?;
     }
+    let health = Healthcheck::default();
+    // Beginning with `CMD`, or it would need a shell.
+    writeln!(text, "HealthCmd={}", health.test.join(" "))?;
+    writeln!(text, "HealthInterval={}s", health.interval / SECOND)?;
+    writeln!(text, "HealthTimeout={}s", health.timeout / SECOND)?;
+    writeln!(text, "HealthStartPeriod={}s", health.start_period / SECOND)?;
+    writeln!(text, "HealthRetries={}", health.retries)?;
     let files = service.open_files;
     // The journal rotates what it keeps.
     writeln!(text, "LogDriver=journald")?;

@@ -17,8 +17,9 @@ use crate::wait_for;
 /// How many authorities vote: the fewest with a majority.
 const AUTHORITIES: u8 = 3;
 
-/// What makes an hour's votes a matter of seconds. A relay gets nothing else that it would
-/// not have on the real network, but for who the authorities are.
+/// What makes an hour's votes a matter of seconds, and a signing key's month a matter of days.
+/// A relay gets nothing else that it would not have on the real network, but for who the
+/// authorities are.
 const HURRY: &str = "\
 TestingTorNetwork 1
 TestingV3AuthInitialVotingInterval 20
@@ -27,6 +28,7 @@ TestingV3AuthInitialDistDelay 4
 V3AuthVotingInterval 20
 V3AuthVoteDelay 4
 V3AuthDistDelay 4
+SigningKeyLifetime 5 days
 ";
 
 /// On the real network these are settled by years of being there.
@@ -297,6 +299,39 @@ impl Relay {
     /// When it does not.
     pub fn lists(&self, name: &str) -> Result<()> {
         listed(name, &self.data.join("cached-microdesc-consensus"))
+    }
+
+    /// Waits until the image's health check says so of it.
+    ///
+    /// # Errors
+    /// When it says something else for too long, or its exit code is not that of its word.
+    pub fn is(&self, check: &[String], expected: &str) -> Result<()> {
+        let what = format!("`{expected}` of {}", self.name);
+        let mut said = String::new();
+        let seen = wait_for(&what, 90, || {
+            let output = self.inside(check)?.output()?;
+            said = String::from_utf8_lossy(&output.stdout).into_owned();
+            if output.status.success() != said.starts_with("healthy: ") {
+                bail!(
+                    "the health check ended with {} and said: {said}",
+                    output.status
+                );
+            }
+            Ok(said.starts_with(expected).then_some(()))
+        });
+        seen.with_context(|| format!("the health check says: {said}"))
+    }
+
+    /// Takes its master key away, as one keeps it who keeps it offline.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn lose_master_key(&self) -> Result<()> {
+        let key = self.data.join("keys/ed25519_master_id_secret_key");
+        Ok(fs::rename(
+            key,
+            self.logs.with_file_name(format!("{}.master", self.name)),
+        )?)
     }
 
     /// A command inside the container of this relay.

@@ -78,6 +78,12 @@ fn three_renderings_of_one_description() {
           - type: "bind"
             source: "/srv/tor/data/relay1"
             target: "/tordata"
+        healthcheck:
+          test: ["CMD", "relay-health"]
+          interval: "60s"
+          timeout: "10s"
+          start_period: "1200s"
+          retries: 3
         ulimits:
           nofile: {soft: 65536, hard: 65536}
         logging:
@@ -128,6 +134,11 @@ fn three_renderings_of_one_description() {
     PublishPort=9002:9002
     Volume=/srv/tor/config:/usr/local/etc/tor:ro
     Volume=/srv/tor/data/relay1:/tordata
+    HealthCmd=CMD relay-health
+    HealthInterval=60s
+    HealthTimeout=10s
+    HealthStartPeriod=1200s
+    HealthRetries=3
     LogDriver=journald
     PodmanArgs=--stop-signal SIGINT --stop-timeout 75 --ulimit nofile=65536:65536
 

@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::Signal;
 use testnet::control::Stream;
 use testnet::image::Image;
@@ -47,6 +47,8 @@ fn main() -> Result<()> {
     let [bridge_id, guard_id, middle_id, exit_id] = fingerprints;
     let (bridge_id, guard_id, middle_id, exit_id) = (bridge_id?, guard_id?, middle_id?, exit_id?);
     saw("a bridge, two middle relays and an exit of the image are started");
+    let health = image.health().context("an image without a health check")?;
+    middle.is(&health, "starting: ")?;
     network.lists("exit")?;
     saw("the authorities agree on a consensus");
 
@@ -58,6 +60,20 @@ fn main() -> Result<()> {
         relay.published()?;
     }
     saw("a middle relay and the bridge found their port reachable");
+    for relay in [&guard, &middle, &exit] {
+        relay.is(
+            &health,
+            "healthy: bootstrapped, ORPort reachable, descriptor accepted",
+        )?;
+    }
+    // This network has no authority for bridges.
+    bridge.is(
+        &health,
+        "starting: bootstrapped and reachable, but no authority has accepted",
+    )?;
+    exit.lose_master_key()?;
+    exit.is(&health, "unhealthy: the signing key lapses ")?;
+    saw("the health check went from starting to healthy, and to unhealthy where a key will lapse");
     network.lists("middle")?;
     bridge.lists("middle")?;
 

@@ -1,0 +1,424 @@
+//! The image's entry: what it says instead of tor, and that it says nothing otherwise.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fs_err as fs;
+use tempfile::TempDir;
+
+use super::{Said, compile, run, skip, tor};
+
+/// The entry and what it looks at, all of it in one folder.
+struct Entry {
+    folder: TempDir,
+    program: PathBuf,
+}
+
+impl Entry {
+    /// Compiled for the tor of this machine; `data` is where the volume is.
+    fn new(tor: &Path, data: Option<&Path>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("defaults"), "# none\n").unwrap();
+        fs::create_dir(at("data")).unwrap();
+        let program = at("entry");
+        let quoted = |path: &Path| format!("\"{}\"", path.display());
+        compile(
+            "start",
+            &[
+                ("TOR", &quoted(tor)),
+                ("DEFAULTS", &quoted(&at("defaults"))),
+                ("TORRC", &quoted(&at("etc/torrc"))),
+                ("DATA", &quoted(data.unwrap_or(&at("data")))),
+            ],
+            &program,
+        );
+        Self { folder, program }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A torrc with `lines`, none of which lets tor try to reach anybody: it ends at the last.
+    fn torrc(&self, lines: &str) -> PathBuf {
+        let path = self.path("torrc");
+        let data = self.path("data");
+        let text = format!(
+            "DataDirectory {}\nSocksPort 0\nDisableNetwork 1\n{lines}\n",
+            data.display()
+        );
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        run(Command::new(&self.program).args(arguments))
+    }
+
+    fn run_with(&self, lines: &str) -> Said {
+        let torrc = self.torrc(lines);
+        self.run(&["-f", torrc.to_str().unwrap()])
+    }
+}
+
+/// `error: …` on the first line, `hint: …` on the second, and nothing of tor's.
+fn refuses(said: &Said, error: &str, hint: &str) {
+    // What a sanitizer says of a process that may not look at itself is not the entry's.
+    let mut lines = said.err.lines().filter(|line| !line.starts_with("=="));
+    let first = lines.next().unwrap_or_default();
+    let second = lines.next().unwrap_or_default();
+    assert!(
+        first.starts_with("error: ") && first.contains(error),
+        "{error}: {said:#?}"
+    );
+    assert!(
+        second.starts_with("hint: ") && second.contains(hint),
+        "{hint}: {said:#?}"
+    );
+    assert_eq!((said.code, &said.out[..]), (Some(1), ""));
+}
+
+#[test]
+fn commands_are_tors_own() {
+    let Some(tor) = tor("start::commands_are_tors_own") else {
+        return;
+    };
+    let entry = Entry::new(&tor, None);
+    for (arguments, says) in [
+        (&["--version"][..], "Tor version 0.4.9"),
+        (&["--list-torrc-options"], "AccountingMax"),
+        (
+            &[
+                "--verify-config",
+                "--SocksPort",
+                "0",
+                "--DataDirectory",
+                "/nowhere",
+            ],
+            "Configuration was valid",
+        ),
+        (
+            &["--dump-config", "short", "--DataDirectory", "/nowhere"],
+            "DataDirectory /nowhere",
+        ),
+        (&["--hash-password", "x"], "16:"),
+    ] {
+        let said = self::run(
+            Command::new(&entry.program)
+                .args(arguments)
+                .env("HOME", "/nowhere"),
+        );
+        assert!(said.out.contains(says) && said.code == Some(0), "{said:#?}");
+    }
+    // The image's defaults are tor's, unless others are named.
+    fs::write(entry.path("defaults"), "Nickname fromdefaults\n").unwrap();
+    let said = entry.run(&["--dump-config", "full", "--DataDirectory", "/nowhere"]);
+    assert!(said.out.contains("Nickname fromdefaults"), "{said:#?}");
+    let said = entry.run(&[
+        "--defaults-torrc",
+        "/dev/null",
+        "--dump-config",
+        "full",
+        "--DataDirectory",
+        "/nowhere",
+    ]);
+    assert!(!said.out.contains("fromdefaults"), "{said:#?}");
+}
+
+#[test]
+fn what_tor_says_itself_is_left_to_it() {
+    let Some(tor) = tor("start::what_tor_says_itself_is_left_to_it") else {
+        return;
+    };
+    let entry = Entry::new(&tor, None);
+    let said = entry.run_with("ORPort 127.0.0.1:auto\nNoSuchOption 1");
+    assert!(
+        said.out.contains("Unknown option 'NoSuchOption'"),
+        "{said:#?}"
+    );
+    assert_eq!((said.code, &said.err[..]), (Some(1), ""));
+    // Tor runs, and ends as it does: with the process that was started. It makes no control
+    // socket in a directory that others can enter.
+    let data = entry.path("data");
+    fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let socket = format!("ControlSocket {}/control.sock", data.display());
+    let torrc = entry.torrc(&format!("ORPort 127.0.0.1:auto\n{socket}"));
+    let mut child = Command::new(&entry.program)
+        .arg("-f")
+        .arg(&torrc)
+        .args(["--RunAsDaemon", "0", "--PidFile"])
+        .arg(entry.path("pid"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = std::time::Instant::now();
+    while !entry.path("pid").exists() && started.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let pid = fs::read_to_string(entry.path("pid")).unwrap();
+    assert_eq!(pid.trim(), child.id().to_string());
+    let ended = Command::new("kill")
+        .args(["-TERM", pid.trim()])
+        .status()
+        .unwrap();
+    assert!(ended.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn torrcs() {
+    let Some(tor) = tor("start::torrcs") else {
+        return;
+    };
+    let entry = Entry::new(&tor, None);
+    let usual = entry.path("etc/torrc").display().to_string();
+    let write_one = "cargo xtask torrc middle";
+    let data = entry.path("data").display().to_string();
+    let nothing = entry.run(&["--DataDirectory", &data]);
+    refuses(
+        &nothing,
+        &format!("there is no torrc: {usual} does not exist"),
+        write_one,
+    );
+    refuses(
+        &entry.run(&["-f", "/no/torrc"]),
+        "there is no torrc: /no/torrc does not exist",
+        write_one,
+    );
+    // Who says everything on the command line needs none.
+    let said = entry.run(&[
+        "--DataDirectory",
+        &data,
+        "--ORPort",
+        "127.0.0.1:auto",
+        "--Log",
+        "notice file /nowhere/log",
+    ]);
+    assert!(
+        said.out.contains("/nowhere/log") && said.err.is_empty(),
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn ports() {
+    let Some(tor) = tor("start::ports") else {
+        return;
+    };
+    let entry = Entry::new(&tor, None);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let shows = format!("`ss -ltnp 'sport = :{port}'` shows by what");
+    for (lines, option) in [
+        (format!("ORPort 127.0.0.1:{port}"), "ORPort 127.0.0.1:"),
+        (format!("ORPort {port} IPv4Only"), "ORPort "),
+        (
+            format!("ORPort 127.0.0.1:auto\nControlPort {port}"),
+            "ControlPort ",
+        ),
+        (
+            format!("ORPort 127.0.0.1:auto\nMetricsPort 127.0.0.1:{port}"),
+            "MetricsPort 127.0.0.1:",
+        ),
+    ] {
+        let said = entry.run_with(&lines);
+        refuses(
+            &said,
+            &format!("port {port}, which `{option}{port}"),
+            &shows,
+        );
+        assert!(said.err.contains(" wants, is taken"), "{said:#?}");
+    }
+    let said = entry.run_with("ORPort 192.0.2.1:9001");
+    refuses(
+        &said,
+        "the address in `ORPort 192.0.2.1:9001` is not one of this container",
+        "`ORPort 9001`",
+    );
+}
+
+/// Runs the entry after `before`, shell commands, as the super-user of a user namespace of its
+/// own, with mounts of its own.
+fn in_namespaces(entry: &Entry, before: &str, torrc: &Path) -> Option<Said> {
+    let possible = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "true"])
+        .status();
+    if !possible.is_ok_and(|status| status.success()) {
+        skip("start", "no user namespace can be made here");
+        return None;
+    }
+    let script = format!(
+        "{before} && exec {} -f {}",
+        entry.program.display(),
+        torrc.display()
+    );
+    let mut unshare = Command::new("unshare");
+    unshare.args([
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-euc",
+        &script,
+    ]);
+    Some(run(&mut unshare))
+}
+
+/// The user and the group of this process, as `chown` takes them.
+fn user() -> String {
+    let id = |option: &str| {
+        let output = Command::new("id").arg(option).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    format!("{}:{}", id("-u"), id("-g"))
+}
+
+#[test]
+fn a_read_only_volume() {
+    let Some(tor) = tor("start::a_read_only_volume") else {
+        return;
+    };
+    let entry = Entry::new(&tor, None);
+    let data = entry.path("data").display().to_string();
+    let torrc = entry.torrc("ORPort 127.0.0.1:auto");
+    let before = format!("mount --bind {data} {data} && mount -o remount,ro,bind {data}");
+    if let Some(said) = in_namespaces(&entry, &before, &torrc) {
+        refuses(
+            &said,
+            &format!("{data} is mounted read-only"),
+            "without `:ro`",
+        );
+    }
+    let torrc = entry.torrc(&format!(
+        "DataDirectory {data}/below\nORPort 127.0.0.1:auto"
+    ));
+    if let Some(said) = in_namespaces(&entry, &before, &torrc) {
+        refuses(
+            &said,
+            &format!("user 0 cannot make {data}/below: Read-only file system"),
+            "mount a volume",
+        );
+    }
+}
+
+#[test]
+fn a_volume_of_somebody_else() {
+    let Some(tor) = tor("start::a_volume_of_somebody_else") else {
+        return;
+    };
+    // In a user namespace with one user in it the super-user's files are nobody's.
+    let entry = Entry::new(&tor, Some(Path::new("/proc")));
+    let torrc = entry.torrc("DataDirectory /proc\nORPort 127.0.0.1:auto");
+    if let Some(said) = in_namespaces(&entry, "true", &torrc)
+        && !user().starts_with("0:")
+    {
+        refuses(
+            &said,
+            "/proc belongs to user 65534, but tor runs as user 0",
+            &format!("sudo chown -R {} DIR", user()),
+        );
+    }
+    if !user().starts_with("0:") {
+        skip(
+            "start::a_volume_of_somebody_else",
+            "only the super-user can give a directory away",
+        );
+        return;
+    }
+    let chown = |path: &Path| {
+        assert!(
+            Command::new("chown")
+                .arg("45553:45553")
+                .arg(path)
+                .status()
+                .unwrap()
+                .success()
+        )
+    };
+    let data = entry.path("data");
+    let entry = Entry::new(&tor, Some(&data));
+    chown(&data);
+    let torrc = entry.torrc(&format!(
+        "DataDirectory {}\nORPort 127.0.0.1:auto",
+        data.display()
+    ));
+    let said = entry.run(&["-f", torrc.to_str().unwrap()]);
+    refuses(
+        &said,
+        "belongs to user 45553, but tor runs as user 0",
+        "sudo chown -R 0:0 ",
+    );
+    // The directory on the host is told where the mount says it.
+    let below = data.file_name().unwrap().to_str().unwrap();
+    let before = format!("mount --bind {0} {0}", data.display());
+    if let Some(said) = in_namespaces(&entry, &before, &torrc) {
+        refuses(
+            &said,
+            "belongs to user 65534, but tor runs as user 0",
+            "sudo chown -R 0:0 /",
+        );
+        assert!(
+            said.err.contains(&format!(
+                "/{below}`; if that lies on a file system of its own"
+            )),
+            "{said:#?}"
+        );
+    }
+}
+
+#[test]
+fn keys_of_somebody_else() {
+    let Some(tor) = tor("start::keys_of_somebody_else") else {
+        return;
+    };
+    if user().starts_with("0:") {
+        // Nothing is unreadable to the super-user: as another, then.
+        let entry = Entry::new(&tor, None);
+        let run_as = |path: &Path| {
+            let mut setpriv = Command::new("setpriv");
+            setpriv.args(["--reuid", "45553", "--regid", "45553", "--clear-groups"]);
+            run(setpriv.arg(&entry.program).arg("-f").arg(path))
+        };
+        let open = |path: &Path, mode: u32| {
+            fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        open(entry.folder.path(), 0o755);
+        let keys = entry.path("data/keys");
+        fs::create_dir(&keys).unwrap();
+        let data = entry.path("data");
+        let chown = Command::new("chown")
+            .args(["-R", "45553:45553"])
+            .arg(&data)
+            .status();
+        assert!(chown.unwrap().success());
+        let torrc = entry.torrc("ORPort 127.0.0.1:auto");
+        open(&torrc, 0o600);
+        refuses(
+            &run_as(&torrc),
+            "user 45553 cannot read the torrc, /",
+            "chmod a+rX",
+        );
+        open(&torrc, 0o644);
+        fs::write(keys.join("secret_id_key"), "x").unwrap();
+        open(&keys.join("secret_id_key"), 0o600);
+        refuses(
+            &run_as(&torrc),
+            "keys/secret_id_key belongs to user 0, and user 45553 cannot read it",
+            "sudo chown -R 45553:45553 ",
+        );
+        fs::remove_file(keys.join("secret_id_key")).unwrap();
+        refuses(
+            &run_as(&entry.torrc("ORPort 127.0.0.1:80")),
+            "user 45553 may not listen on port 80",
+            "ip_unprivileged_port_start",
+        );
+    } else {
+        skip(
+            "start::keys_of_somebody_else",
+            "only the super-user can run the entry as another",
+        );
+    }
+}
