@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::attest::{self, Statement};
 use crate::digest::Digest;
 use crate::image::{self, About, Exported};
 use crate::record::{self, Record};
@@ -23,8 +22,6 @@ pub enum Error {
     Io(#[from] io::Error),
     /// An image cannot be read.
     Image(#[from] image::Error),
-    /// A provenance cannot be written.
-    Attest(#[from] attest::Error),
     /// The record cannot be written.
     Record(#[from] record::Error),
 }
@@ -36,8 +33,10 @@ pub struct Edition<'a> {
     pub about: &'a About,
     /// Its loadable file.
     pub exported: &'a Exported,
-    /// What went into it, and what came out; nobody has signed it.
-    pub provenance: &'a Statement,
+    /// The digest of its manifest.
+    pub image: Digest,
+    /// What describes it: how the name of the file ends, and its text.
+    pub documents: Vec<(String, String)>,
 }
 
 /// One file of a release.
@@ -66,18 +65,14 @@ pub fn gather(editions: &[Edition<'_>], record: &Record, to: &Path) -> Result<Ve
         |name: &str, text: &str| replace::with_bytes(&staging.path().join(name), text.as_bytes());
     let mut images = String::new();
     for edition in editions {
-        let Edition {
-            about,
-            exported,
-            provenance,
-        } = edition;
-        let archive = about.file_name();
-        fs_err::copy(&exported.archive, staging.path().join(&archive))?;
+        let archive = edition.about.file_name();
+        fs_err::copy(&edition.exported.archive, staging.path().join(&archive))?;
         let stem = archive.trim_end_matches(".tar");
-        put(&format!("{stem}.provenance.json"), &provenance.to_json()?)?;
-        if let Some(image) = provenance.image() {
-            images += &format!("{archive} {} {image}\n", about.tag());
+        for (ending, text) in &edition.documents {
+            put(&format!("{stem}.{ending}"), text)?;
         }
+        let (tag, image) = (edition.about.tag(), edition.image);
+        images += &format!("{archive} {tag} {image}\n");
     }
     put(IMAGES, &images)?;
     let hashes = Record::path(&record.tor, record.target);

@@ -13,4 +13,5 @@ mod gpg;
 #[allow(dead_code, reason = "shared with the tests of trust")]
 mod material;
 mod quorum;
+mod release;
 mod scene;

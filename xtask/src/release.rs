@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use relaysmith::flow::{self, Made, Request};
-use relaysmith::image::{self, Variant};
+use relaysmith::image::{self, Exported, Variant};
 use relaysmith::record::{Record, Verdict};
 use relaysmith::release::{self, Edition};
 use relaysmith::store::Store;
@@ -59,8 +59,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         as_recorded(&made)?;
         let parent = args.out.parent().unwrap_or(Path::new(""));
         let exported = image::export(&made.image, &made.about, parent)?;
-        let provenance = statement(&made)?;
-        editions.push((made, exported, provenance));
+        editions.push((made, exported));
     }
     let Some((made, ..)) = editions.first() else {
         bail!("there is no image to release");
@@ -76,12 +75,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let record = record.context("the record has gone")?;
     let editions: Vec<Edition<'_>> = editions
         .iter()
-        .map(|(made, exported, provenance)| Edition {
-            about: &made.about,
-            exported,
-            provenance,
-        })
-        .collect();
+        .map(|(made, exported)| edition(made, exported))
+        .collect::<Result<_>>()?;
     let files = release::gather(&editions, &record, &args.out)?;
     let commands = [
         commands("ci/draft.sh", &args.out, &tag)?,
@@ -114,6 +109,17 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         args.out.display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// An image with what describes it: a provenance that nobody has signed yet.
+fn edition<'a>(made: &'a Made, exported: &'a Exported) -> Result<Edition<'a>> {
+    let documents = vec![("provenance.json".to_owned(), statement(made)?.to_json()?)];
+    Ok(Edition {
+        about: &made.about,
+        exported,
+        image: made.image.manifest(),
+        documents,
+    })
 }
 
 /// A release is what is on record: whoever rebuilds it compares with that.
