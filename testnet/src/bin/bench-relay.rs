@@ -15,7 +15,7 @@ use testnet::network::{Member, Network, Relay};
 use testnet::web;
 
 /// What goes through in one turn.
-const PAGE: usize = 64_000_000;
+const PAGE: usize = 32_000_000;
 
 /// What was measured of one relay.
 struct Side {
@@ -95,7 +95,7 @@ fn main() -> Result<()> {
     }
 
     println!(
-        "{turns} turns of {} MB each; median (least to most)",
+        "\n{turns} turns of {} MB each; median (least to most)",
         PAGE / 1_000_000
     );
     println!(
