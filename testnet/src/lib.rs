@@ -13,6 +13,7 @@ pub mod image;
 pub mod namespace;
 pub mod network;
 pub mod process;
+pub mod screen;
 pub mod web;
 
 use std::time::{Duration, Instant};

@@ -85,11 +85,12 @@ fn main() -> Result<()> {
             let used = side.relay.tor.cpu_seconds()? - before;
             ensure!(got == digest, "got {got}, expected {digest}");
             client.control.close(&circuit)?;
+            let speed = length as f64 / 1e6 / seconds;
+            let cost = used / (length as f64 / 1e9);
+            println!("{:10} {speed:>6.2} MB/s {cost:>6.2} CPU s/GB", side.what);
             if turn > 0 {
-                side.megabytes_per_second
-                    .push(length as f64 / 1e6 / seconds);
-                side.cpu_seconds_per_gigabyte
-                    .push(used / (length as f64 / 1e9));
+                side.megabytes_per_second.push(speed);
+                side.cpu_seconds_per_gigabyte.push(cost);
             }
         }
     }

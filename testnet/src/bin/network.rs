@@ -12,6 +12,7 @@ use testnet::control::Stream;
 use testnet::image::Image;
 use testnet::namespace::{self, address};
 use testnet::network::{Client, Member, Network};
+use testnet::screen::Screen;
 use testnet::web;
 
 /// What goes through the relays.
@@ -110,6 +111,18 @@ fn main() -> Result<()> {
         "client → bridge → middle → exit",
     )?;
 
+    if image.file("usr/local/bin/arm").exists() {
+        let arm = middle.inside(&["arm", "-s", "/tordata/control.sock"].map(str::to_owned))?;
+        let screen = Screen::open(&place.join("tmux"), &arm)?;
+        screen.shows(&["page 1 / 5", "middle - 203.0.113.13"])?;
+        screen.press("Right")?;
+        // A circuit of its own, hop by hop.
+        screen.shows(&["page 2 / 5", "1 / Guard", "2 / Middle", "3 / End"])?;
+        saw("arm in the middle relay shows its circuits");
+    } else {
+        println!("SKIPPED: this image is without arm, so no circuits were shown");
+    }
+
     // Something does listen there: the policy alone refuses.
     let mail = SocketAddrV4::new(address(80), 25);
     web::serve(mail, 1)?;
@@ -122,6 +135,8 @@ fn main() -> Result<()> {
     }
 
     middle.tor.end(Signal::KILL, 60)?;
+    middle.is(&health, "unhealthy: tor's control socket")?;
+    saw("the health check says unhealthy while the middle relay is dead");
     middle.restart()?;
     middle.tor.logged("Bootstrapped 100% (done)", 180)?;
     let now = middle.fingerprint()?;
