@@ -1,7 +1,7 @@
 //! The whole way, from pins to record.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::build::{self, Builder};
@@ -129,6 +129,19 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Error> {
         request.project,
         pin,
     )?)
+}
+
+/// The tor that `request` describes, if it is built already.
+///
+/// # Errors
+/// When there is no plan, or the store cannot be read.
+pub fn built_tor(request: &Request<'_>, store: &Store) -> Result<Option<PathBuf>, Error> {
+    let plan = plan(request)?;
+    let Some(place) = plan.place("tor") else {
+        return Ok(None);
+    };
+    let built = store.find(&plan.steps[place])?;
+    Ok(built.map(|built| built.path().join("bin/tor")))
 }
 
 /// What the trust policy says of each of `wanted`, once it is fetched.

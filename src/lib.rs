@@ -45,6 +45,8 @@ pub mod diff;
 
 pub mod relay;
 
+pub mod doctor;
+
 pub mod flow;
 
 pub mod attest;

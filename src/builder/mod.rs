@@ -5,6 +5,7 @@
 //! `/toolchain`, `/tools`), the user, the host name, the environment. There is no
 //! network: a build that tries it fails.
 
+mod ask;
 pub mod containers;
 pub mod elf;
 pub mod engine;
@@ -15,6 +16,7 @@ pub mod root;
 pub mod sandbox;
 pub mod toolchain;
 
+pub use ask::{Answer, ask};
 pub use error::Error;
 pub use sandbox::{Job, Limits, Mount, Sandbox};
 

@@ -105,7 +105,7 @@ impl Namespaces {
 
 /// A container with namespaces of its own and nothing mounted but `/proc`, `/dev` and
 /// an empty `/tmp`.
-fn bare() -> Container {
+pub(super) fn bare() -> Container {
     let mut container = Container::new();
     container
         .unshare(Namespace::Network)

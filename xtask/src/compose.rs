@@ -102,28 +102,60 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn read(args: &Args) -> Result<Vec<Service>> {
-    let mut files = Vec::new();
-    for path in &args.torrc {
-        // Not through links: what is written is for later.
-        let path = std::path::absolute(path)
-            .with_context(|| format!("finding {} from the root", path.display()))?;
-        let text = fs_err::read(&path)?;
-        let config = path.parent().unwrap_or(Path::new("/")).to_owned();
-        files.push((path, text, Disk { config }));
+/// A torrc that was read, and what it may include.
+pub(crate) struct Read {
+    path: PathBuf,
+    text: Vec<u8>,
+    disk: Disk,
+}
+
+impl Read {
+    /// Reads each of them.
+    pub(crate) fn all(paths: &[PathBuf]) -> Result<Vec<Self>> {
+        let read = |path: &PathBuf| {
+            // Not through links: what is written is for later.
+            let path = std::path::absolute(path)
+                .with_context(|| format!("finding {} from the root", path.display()))?;
+            let text = fs_err::read(&path)?;
+            let config = path.parent().unwrap_or(Path::new("/")).to_owned();
+            let disk = Disk { config };
+            Ok(Self { path, text, disk })
+        };
+        paths.iter().map(read).collect()
     }
-    let sources: Vec<Source<'_>> = files
-        .iter()
-        .map(|(path, text, disk)| Source {
-            path,
-            text,
-            files: disk,
-        })
-        .collect();
+
+    /// Its absolute path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its bytes.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// What it may include.
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// It, for what goes around it.
+    pub(crate) fn source(&self) -> Source<'_> {
+        Source {
+            path: &self.path,
+            text: &self.text,
+            files: &self.disk,
+        }
+    }
+}
+
+fn read(args: &Args) -> Result<Vec<Service>> {
+    let files = Read::all(&args.torrc)?;
+    let sources: Vec<Source<'_>> = files.iter().map(Read::source).collect();
     let data = match &args.data {
         Some(data) => std::path::absolute(data)
             .with_context(|| format!("finding {} from the root", data.display()))?,
-        None => beside(&files[0].0),
+        None => beside(files[0].path()),
     };
     let host = Host {
         image: args.image.clone(),
@@ -135,7 +167,7 @@ fn read(args: &Args) -> Result<Vec<Service>> {
 }
 
 /// `data` beside the directory of `torrc`, or in it where that is the root.
-fn beside(torrc: &Path) -> PathBuf {
+pub(crate) fn beside(torrc: &Path) -> PathBuf {
     let directory = torrc.parent().unwrap_or(Path::new("/"));
     directory.parent().unwrap_or(directory).join("data")
 }

@@ -8,6 +8,7 @@ mod build_image;
 mod check_torrc;
 mod compose;
 mod diff;
+mod doctor;
 mod fetch;
 mod keys;
 mod options;
@@ -65,6 +66,8 @@ enum Verb {
     Torrc(Box<torrc::Args>),
     /// Check a torrc, whoever wrote it, and say what to mend
     CheckTorrc(check_torrc::Args),
+    /// Look whether this host is ready for a relay, before its first start
+    Doctor(doctor::Args),
     /// Write the containers around torrc files: a compose file, commands or units
     Compose(compose::Args),
 }
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Verb::Release(args) => release::run(args, &ui),
         Verb::Torrc(args) => torrc::run(args, &ui),
         Verb::CheckTorrc(args) => check_torrc::run(args, &ui),
+        Verb::Doctor(args) => doctor::run(args, &ui),
         Verb::Compose(args) => compose::run(args, &ui),
     };
     result.unwrap_or_else(|error| {

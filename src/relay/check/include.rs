@@ -46,7 +46,8 @@ pub struct Disk {
 }
 
 impl Disk {
-    fn on_host(&self, path: &Path) -> PathBuf {
+    /// Where this machine has what the container sees at `path`.
+    pub(super) fn on_host(&self, path: &Path) -> PathBuf {
         match path.strip_prefix(crate::relay::CONFIG_DIRECTORY) {
             // A directory without a name is the current one.
             Ok(rest) if self.config == Path::new("") => Path::new(".").join(rest),

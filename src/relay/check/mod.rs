@@ -17,6 +17,7 @@ mod options;
 mod parse;
 mod ports;
 mod table;
+mod tor;
 mod value;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub(super) use include::tests::Memory;
 pub use finding::{Finding, Place, Severity};
 pub use include::{Disk, Files, What};
 pub use parse::{Change, Line, SyntaxError, parse};
+pub use tor::ask_tor;
 
 use super::Role;
 use config::Config;
