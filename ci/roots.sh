@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds everything from nothing in the Alpine root, make and perl included, in namespaces and
 # again in containers, and compares each with the record, which a build with the host's own
-# programs made. Skips, aloud, what this machine lacks.
+# programs made. Skips, aloud, what this machine lacks. Perl is built twice, so it takes long:
+# .ci/run leaves it out.
 #
 # usage: ci/roots.sh [FOLDER]
 #   FOLDER  where the archive of the root lies, if upstream is out of reach

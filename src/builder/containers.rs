@@ -21,6 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fs_err as fs;
+use rustix::process::{Resource, getrlimit};
 
 pub use self::program::Program;
 use super::sandbox::{TAIL_LINES, tail};
@@ -33,6 +34,8 @@ use crate::unpack;
 const IMAGE_FORMAT: u32 = 1;
 /// How often a running command is looked at.
 const WATCH: Duration = Duration::from_millis(200);
+/// More open files than a linker needs.
+const OPEN_FILES: u64 = 65_536;
 /// The label of every container and image.
 const LABEL: &str = "org.relaysmith.builder";
 /// What the engine's own failure makes its client exit with, for both programs.
@@ -170,6 +173,14 @@ impl Containers {
         command.args(["--pids-limit", &job.limits.processes.to_string()]);
         command.args(["--ulimit", "core=0"]);
         command.args(["--ulimit", &format!("fsize={}", job.limits.disk)]);
+        if self.program == Program::Podman {
+            // It asks for more than this process may have, and then fails.
+            let most = |name| getrlimit(name).maximum.unwrap_or(u64::MAX);
+            let files = most(Resource::Nofile).min(OPEN_FILES);
+            let processes = most(Resource::Nproc).min(job.limits.processes);
+            command.args(["--ulimit", &format!("nofile={files}:{files}")]);
+            command.args(["--ulimit", &format!("nproc={processes}:{processes}")]);
+        }
         if let Some(count) = job.limits.processors {
             command.args(["--cpuset-cpus", &format!("0-{}", count.saturating_sub(1))]);
         }
