@@ -51,6 +51,8 @@ impl Request<'_> {
 /// What was built, and from what.
 #[derive(Debug)]
 pub struct Made {
+    /// The steps.
+    pub plan: Plan,
     /// The sources, each with its verdict, by component.
     pub sources: BTreeMap<String, Verified>,
     /// The image.
@@ -234,6 +236,7 @@ pub fn make(
     let image = image::assemble(&about, &layers, &store.layout(&about), progress)?;
     let record = record(&about, &plan, &built, &image);
     Ok(Made {
+        plan,
         sources,
         image,
         about,

@@ -49,6 +49,8 @@ pub mod doctor;
 
 pub mod flow;
 
+pub mod sbom;
+
 pub mod attest;
 
 pub mod update;

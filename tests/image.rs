@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fs_err as fs;
-use relaysmith::image::{self, ASSEMBLER, About, Arm, Component, Image, Parts, Variant};
+use relaysmith::image::foreign::{Foreign, Limits};
+use relaysmith::image::{self, ASSEMBLER, About, Arm, Component, Image, Parts, Referrer, Variant};
 use relaysmith::progress::Silent;
 use relaysmith::target::Target;
 
@@ -437,4 +438,69 @@ fn a_layer_is_compressed_once_and_again_when_its_blob_is_not_right() {
     assert_eq!(assemble(&about(), &layout), image);
     assert_eq!(image::open(&layout).unwrap().manifest(), image.manifest());
     assert_eq!(when(1), second);
+}
+
+#[test]
+fn what_is_attached_leaves_the_image_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = directory.path().join("layout");
+    let image = assemble(&about(), &layout);
+    let bill = |text: &str| Referrer {
+        media_type: "application/spdx+json",
+        title: "tor.spdx.json".to_owned(),
+        bytes: text.as_bytes().to_vec(),
+        epoch: EPOCH,
+    };
+    let index = || -> serde_json::Value {
+        serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap()
+    };
+    let before = index()["manifests"][0].clone();
+    let first = image::attach(&image, &bill("one")).unwrap();
+    assert_eq!(image::attach(&image, &bill("one")).unwrap(), first);
+    let digest = image::attach(&image, &bill("two")).unwrap();
+    assert_ne!(digest, first);
+    assert_eq!(image::open(&layout).unwrap(), image);
+
+    // The one takes the place of the other, and the image's own entry stays.
+    let manifests = index()["manifests"].as_array().unwrap().clone();
+    assert_eq!(manifests.len(), 2);
+    assert_eq!(manifests[0], before);
+    assert_eq!(manifests[1]["artifactType"], "application/spdx+json");
+    let blob = layout.join("blobs/sha256").join(digest.hex());
+    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(blob).unwrap()).unwrap();
+    assert_eq!(manifest["subject"]["digest"], image.manifest().to_string());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&manifest).unwrap(), @r#"
+    {
+      "schemaVersion": 2,
+      "mediaType": "application/vnd.oci.image.manifest.v1+json",
+      "artifactType": "application/spdx+json",
+      "config": {
+        "mediaType": "application/vnd.oci.empty.v1+json",
+        "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+        "size": 2
+      },
+      "layers": [
+        {
+          "mediaType": "application/spdx+json",
+          "digest": "sha256:3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3",
+          "size": 3,
+          "annotations": {
+            "org.opencontainers.image.title": "tor.spdx.json"
+          }
+        }
+      ],
+      "subject": {
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "digest": "sha256:fa8576d0432299f61b886def73cab3f673a3b7e549cd5a09ac8d727e67ea5dcf",
+        "size": 561
+      },
+      "annotations": {
+        "org.opencontainers.image.created": "2026-06-25T15:58:19Z"
+      }
+    }
+    "#);
+
+    let place = layout.to_str().unwrap();
+    let opened = Foreign::open(place, Limits::default()).unwrap();
+    assert_eq!(opened.manifest().unwrap().digest, image.manifest());
 }

@@ -140,7 +140,7 @@ impl About {
     }
 
     /// One SPDX expression for all components.
-    fn licences(&self) -> String {
+    pub(crate) fn licences(&self) -> String {
         let each: BTreeSet<String> = self
             .components
             .iter()

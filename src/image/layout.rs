@@ -39,6 +39,11 @@ impl Image {
         self.config.digest
     }
 
+    /// What a document on the image calls it.
+    pub(super) fn descriptor(&self) -> Descriptor {
+        self.manifest.clone()
+    }
+
     /// The layers, the lowest first.
     pub fn layers(&self) -> &[LayerDigests] {
         &self.layers
@@ -104,10 +109,12 @@ pub fn assemble(
 pub fn open(layout: &Path) -> Result<Image, Error> {
     let path = layout.join("index.json");
     let index: Index = parse(&path, &fs_err::read(&path)?)?;
-    let [manifest] = &index.manifests[..] else {
+    let listed = index.manifests.iter();
+    let images: Vec<&Descriptor> = listed.filter(|it| it.artifact_type.is_none()).collect();
+    let [manifest] = images[..] else {
         return Err(Error::Layout {
             path,
-            problem: format!("it lists {} images, not one", index.manifests.len()),
+            problem: format!("it lists {} images, not one", images.len()),
         });
     };
     let document: Manifest = document(layout, manifest)?;

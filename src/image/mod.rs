@@ -9,6 +9,7 @@ pub mod foreign;
 mod layer;
 mod layout;
 mod oci;
+mod referrer;
 mod rootfs;
 mod ustar;
 
@@ -21,6 +22,7 @@ pub use config::{Healthcheck, SECOND};
 pub use export::{Exported, export};
 pub use layer::{Layer, LayerDigests};
 pub use layout::{Image, assemble, open};
+pub use referrer::{Referrer, attach};
 pub use rootfs::{Arm, Licences, Parts, layers};
 
 use crate::digest::Digest;

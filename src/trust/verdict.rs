@@ -118,7 +118,7 @@ impl Verdict {
     }
 
     /// No signature, for this reason.
-    pub(super) fn hash_only(why: &str) -> Self {
+    pub(crate) fn hash_only(why: &str) -> Self {
         Self {
             conclusion: Conclusion::HashOnly {
                 why: why.to_owned(),

@@ -10,6 +10,7 @@ use relaysmith::builder::root::Userland;
 use relaysmith::flow::{self, Made, Request};
 use relaysmith::image::{self, Exported, Variant};
 use relaysmith::record::{self, Comparison, Record};
+use relaysmith::sbom::Bill;
 use relaysmith::store::Store;
 use relaysmith::target::Target;
 use relaysmith::trust::{Conclusion, Verdict};
@@ -94,6 +95,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     warn_of_its_age(&args.build, ui)?;
     let made = flow::make(&args.build.request(), &options, &store, ui)?;
     let exported = image::export(&made.image, &made.about, &args.out)?;
+    Bill::new(&made, repository())?.write(&args.out)?;
     if args.record {
         let known = Record::load(repository(), &made.about.version, made.about.target)?;
         made.record.clone().joined(known).save(repository())?;

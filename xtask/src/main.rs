@@ -16,6 +16,7 @@ mod password;
 mod plan;
 mod quorum;
 mod release;
+mod sbom;
 mod torrc;
 mod ui;
 mod update;
@@ -62,6 +63,8 @@ enum Verb {
     Diff(diff::Args),
     /// Put together what is published, and show what would publish it
     Release(release::Args),
+    /// Print the bill of materials of the image, or attach it
+    Sbom(sbom::Args),
     /// Write the torrc of a bridge, a middle relay or an exit
     Torrc(Box<torrc::Args>),
     /// Check a torrc, whoever wrote it, and say what to mend
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Verb::Update(args) => update::run(args, &ui),
         Verb::Diff(args) => diff::run(args, &ui),
         Verb::Release(args) => release::run(args, &ui),
+        Verb::Sbom(args) => sbom::run(args, &ui),
         Verb::Torrc(args) => torrc::run(args, &ui),
         Verb::CheckTorrc(args) => check_torrc::run(args, &ui),
         Verb::Doctor(args) => doctor::run(args, &ui),

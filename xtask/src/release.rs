@@ -8,6 +8,7 @@ use relaysmith::flow::{self, Made, Request};
 use relaysmith::image::{self, Exported, Variant};
 use relaysmith::record::{Record, Verdict};
 use relaysmith::release::{self, Edition};
+use relaysmith::sbom::{Bill, Format};
 use relaysmith::store::Store;
 use serde_json::json;
 
@@ -113,7 +114,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
 
 /// An image with what describes it: a provenance that nobody has signed yet.
 fn edition<'a>(made: &'a Made, exported: &'a Exported) -> Result<Edition<'a>> {
-    let documents = vec![("provenance.json".to_owned(), statement(made)?.to_json()?)];
+    let mut documents = vec![("provenance.json".to_owned(), statement(made)?.to_json()?)];
+    let bill = Bill::new(made, repository())?;
+    documents.extend(Format::ALL.map(|format| (format.ending().to_owned(), bill.document(format))));
     Ok(Edition {
         about: &made.about,
         exported,

@@ -1,0 +1,81 @@
+//! `sbom`: the bill of materials of the image, for machines.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use relaysmith::flow;
+use relaysmith::image::{self, Referrer};
+use relaysmith::sbom::{Bill, Format};
+use relaysmith::store::Store;
+
+use crate::build_image::Build;
+use crate::options::repository;
+use crate::ui::Ui;
+
+/// The arguments of `sbom`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+build-image writes both formats beside the image. This prints one, and builds what is not built
+yet. The bill depends on the image alone: no clock, no random number.
+
+With --attach, both are added to a layout of the image as OCI referrers. The image's digest
+stays as it is, but the layout holds more than one manifest then: skopeo must be told which, as
+in `oci:dist/oci:TAG`. The next build-image takes them out of its own layout again.")]
+pub(crate) struct Args {
+    /// The format to print
+    #[arg(long, value_enum, default_value = "spdx")]
+    format: Chosen,
+    /// Attach both formats to the image in this layout, and print nothing
+    #[arg(long, value_name = "LAYOUT", conflicts_with = "format")]
+    attach: Option<PathBuf>,
+    #[command(flatten)]
+    build: Build,
+}
+
+/// A format, by its name on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Chosen {
+    /// SPDX 2.3
+    Spdx,
+    /// CycloneDX 1.6
+    #[value(name = "cyclonedx")]
+    CycloneDx,
+}
+
+/// Builds what is not built, and prints or attaches.
+pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
+    let options = args.build.sources.options()?;
+    let store = Store::open(options.cache.root())?;
+    let made = flow::make(&args.build.request(), &options, &store, ui)?;
+    let bill = Bill::new(&made, repository())?;
+    let Some(layout) = &args.attach else {
+        let format = match args.format {
+            Chosen::Spdx => Format::Spdx,
+            Chosen::CycloneDx => Format::CycloneDx,
+        };
+        ui.data(bill.document(format).trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let image = image::open(layout)?;
+    if image.manifest() != made.image.manifest() {
+        bail!(
+            "`{}` holds the image {}, and the bill is of {}: run `cargo xtask build-image` with the same options first",
+            layout.display(),
+            image.manifest(),
+            made.image.manifest()
+        );
+    }
+    for format in Format::ALL {
+        let referrer = Referrer {
+            media_type: format.media_type(),
+            title: bill.file_name(format),
+            bytes: bill.document(format).into_bytes(),
+            epoch: made.about.epoch,
+        };
+        let digest = image::attach(&image, &referrer)?;
+        ui.say(&format!("attached {} as {digest}", referrer.title));
+    }
+    Ok(ExitCode::SUCCESS)
+}
