@@ -491,7 +491,7 @@ fn what_is_attached_leaves_the_image_as_it_is() {
       ],
       "subject": {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "digest": "sha256:fa8576d0432299f61b886def73cab3f673a3b7e549cd5a09ac8d727e67ea5dcf",
+        "digest": "sha256:d3981c023de8cb3916056753c344645ab5ace885cfde64ad60e97eb6040d975f",
         "size": 561
       },
       "annotations": {

@@ -12,6 +12,8 @@ fn xtask(directory: &Path, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(arguments)
         .current_dir(directory)
+        // Where no tor is built: what is said does not depend on what this machine has.
+        .env("RELAYSMITH_CACHE", directory.join("cache"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -158,7 +160,11 @@ fn findings_are_data_and_set_the_exit_code() {
          mend: delete the line, and do not publish the port\n    \
          manual: DIRECTORY SERVER OPTIONS, DirPort\n"
     );
-    assert_eq!(err(&checked), "torrc, role middle: 1 warning\n");
+    assert_eq!(
+        err(&checked),
+        "torrc, role middle: 1 warning\ntor itself was not asked: it is not built here yet; \
+         `cargo xtask build-image` builds it\n"
+    );
     let json = xtask(directory.path(), &["check-torrc", "torrc", "--json"], "");
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["findings"][0]["rule"], "dirport");
