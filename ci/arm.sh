@@ -41,7 +41,7 @@ exec unshare --user --map-root-user --mount sh -euc '
     shift
     mount --rbind /proc "$root/proc"
     mount --rbind /dev "$root/dev"
-    exec env -i PATH=/usr/local/bin TERM="${TERM:-dumb}" "$(command -v unshare)" \
+    exec env -i PATH=/usr/local/sbin:/usr/local/bin TERM="${TERM:-dumb}" "$(command -v unshare)" \
         --user --map-user=45553 --map-group=45553 --root="$root" --wd=/ "$@"' \
     sh "${0%/*}/root" "$@"
 SCRIPT

@@ -56,3 +56,5 @@ pub mod attest;
 pub mod update;
 
 pub mod release;
+
+pub mod vary;

@@ -20,6 +20,7 @@ mod sbom;
 mod torrc;
 mod ui;
 mod update;
+mod vary;
 mod verify;
 mod verify_image;
 

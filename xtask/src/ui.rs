@@ -73,6 +73,11 @@ impl Ui {
         self.json
     }
 
+    /// Whether nothing is wanted but results and errors.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.screen.quiet
+    }
+
     /// Prints a result as JSON.
     pub(crate) fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
         self.data(&serde_json::to_string_pretty(value)?)

@@ -9,6 +9,7 @@ use relaysmith::flow::{self, Made};
 use relaysmith::record::{self, Comparison, Record};
 use relaysmith::store::Store;
 use relaysmith::trust::{Conclusion, Finding, Report, Status, TrustPolicy, Verdict, judge};
+use relaysmith::vary::Wanted;
 use serde_json::json;
 
 use crate::build_image::{Build, compared};
@@ -16,6 +17,7 @@ use crate::fetch::wanted;
 use crate::options::repository;
 use crate::quorum;
 use crate::ui::Ui;
+use crate::vary;
 use crate::verify_image;
 
 /// What `verify` exits with when this build is not the one on record.
@@ -33,6 +35,9 @@ With --image: compares an image that somebody else made with hashes/ and with a 
 machine, of what is built already where it is. One in a registry is pulled first, such as by
 `skopeo copy docker://HOST/NAME oci:pulled`; where a layout holds several, PATH:NAME or
 PATH@DIGEST chooses.
+
+With --vary: puts variations that go together into one build, and only if that is not the same
+tries each alone, to name the guilty one. What this machine cannot do is skipped, and said.
 
 Exit codes: 0 trusted, and the same where it was built; 1 not trusted, or failed; 2 wrong
 command line; 3 built, and different from the record; 4 built, and there is no record")]
@@ -61,6 +66,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", conflicts_with_all = ["sources", "file"],
         value_parser = clap::value_parser!(u16).range(1..))]
     quorum: Option<u16>,
+    /// Build again where all is different that must not matter, and say of each difference
+    /// whether the image is the recorded one: `all`, or some of path, file-order, user, home,
+    /// umask, time-zone, locale, host-name, path-tail, clock, kernel, aslr, one-job, many-jobs,
+    /// root, docker, podman, with commas between
+    #[arg(long, value_name = "LIST", num_args = 0..=1, default_missing_value = "all",
+        conflicts_with_all = ["sources", "file", "image", "quorum"])]
+    vary: Option<Wanted>,
     #[command(flatten)]
     build: Build,
 }
@@ -72,6 +84,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     }
     if let Some(image) = &args.image {
         return verify_image::run(image, &args.build, ui);
+    }
+    if let Some(wanted) = &args.vary {
+        return vary::run(wanted, &args.build, ui);
     }
     match (&args.file, &args.signature) {
         (Some(file), Some(signature)) => one(file, signature, args.rule.as_deref(), ui),

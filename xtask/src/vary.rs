@@ -1,0 +1,174 @@
+//! `verify --vary`: builds again where all is different that must not matter, and says of each
+//! difference whether the image is still the recorded one.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::Result;
+use relaysmith::builder::root::Userland;
+use relaysmith::flow::{self, Request};
+use relaysmith::record::Record;
+use relaysmith::source;
+use relaysmith::store::Store;
+use relaysmith::vary::{self, Site, Variation, Wanted};
+use serde_json::{Value, json};
+
+use crate::build_image::Build;
+use crate::options::repository;
+use crate::ui::Ui;
+use crate::verify::{ABSENT, DIFFERENT};
+
+/// Whose programs a build with variations uses if not the host's.
+const ALPINE: Userland = Userland::Alpine { version: None };
+
+/// Builds, and prints what was found of each variation.
+pub(crate) fn run(wanted: &Wanted, build: &Build, ui: &Ui) -> Result<ExitCode> {
+    let options = build.sources.options()?;
+    let request = build.request();
+    let plan = flow::plan(&request)?;
+    let path = Record::path(&plan.tor.version, request.target);
+    let known = Record::load(repository(), &plan.tor.version, request.target)?;
+    if known
+        .and_then(|known| known.only(request.variant))
+        .is_none()
+    {
+        ui.data(&format!("there is no record of it in {}", path.display()))?;
+        return Ok(ExitCode::from(ABSENT));
+    }
+    flow::verified_sources(&request, &plan, &options, ui)?;
+
+    let workspace = Store::open(options.cache.root())?.workspace()?;
+    let site = Site::new(workspace.path())?;
+    let downloads = options.cache.directory("downloads")?;
+    let program = std::env::current_exe()?;
+    // The last is what a user needs to make namespaces.
+    let needed = [
+        &repository().join("hashes"),
+        &program,
+        Path::new("/proc/self/uid_map"),
+    ];
+    let works = |variation: &'static Variation| {
+        can_build(variation, &request, &options, ui).map_err(|error| error.to_string())?;
+        site.probe(variation, &needed)
+    };
+    let findings = vary::judge(&wanted.0, works, |variations| {
+        let names: Vec<&str> = variations.iter().map(|it| it.name).collect();
+        ui.say(&match names[..] {
+            [] => "building without any variation".to_owned(),
+            _ => format!("building with {}", names.join(", ")),
+        });
+        let arguments = arguments(build, variations, ui);
+        let mut command = site.command(variations, &downloads, &program, &arguments)?;
+        difference(&mut command)
+    })?;
+
+    if ui.wants_json() {
+        let described = findings.iter().map(|(variation, outcome)| {
+            json!({
+                "variation": variation.name,
+                "what": variation.what,
+                "outcome": outcome.word().to_lowercase(),
+                "why": outcome.why(),
+            })
+        });
+        ui.json(&json!({ "record": path, "variations": described.collect::<Vec<_>>() }))?;
+    } else {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|(variation, outcome)| {
+                let why = outcome
+                    .why()
+                    .map_or(String::new(), |why| format!(": {why}"));
+                [
+                    variation.name.to_owned(),
+                    variation.what.to_owned(),
+                    format!("{}{why}", outcome.word()),
+                ]
+            })
+            .collect();
+        ui.table(
+            ["variation", "this time", "the image is the recorded one"],
+            &rows,
+        )?;
+    }
+    Ok(match findings.iter().any(|(_, outcome)| outcome.failed()) {
+        false => ExitCode::SUCCESS,
+        true => ExitCode::from(DIFFERENT),
+    })
+}
+
+/// Whether the engine of `variation` works here, and what its build needs can be had.
+fn can_build(
+    variation: &Variation,
+    request: &Request<'_>,
+    options: &source::Options,
+    ui: &Ui,
+) -> Result<()> {
+    let engine = variation.engine().unwrap_or(request.engine);
+    if !variation.needs_alpine() {
+        engine.choose(request.root.clone())?;
+        return Ok(());
+    }
+    let request = &Request {
+        root: Some(engine.choose(Some(ALPINE))?.userland),
+        engine,
+        ..request.clone()
+    };
+    flow::verified_sources(request, &flow::plan(request)?, options, ui)?;
+    Ok(())
+}
+
+/// The arguments of a build that is as `build` says but for `variations`.
+fn arguments(build: &Build, variations: &[&Variation], ui: &Ui) -> Vec<OsString> {
+    let varied = |name| {
+        variations
+            .iter()
+            .any(|it| it.option.is_some_and(|it| it.0 == name))
+    };
+    let in_container = variations.iter().any(|it| it.engine().is_some());
+    let mut options = vec![
+        ("--cache-dir", "cache".to_owned()),
+        ("--target", build.target.to_string()),
+        ("--uid", build.uid.to_string()),
+    ];
+    if !in_container {
+        options.push(("--engine", build.engine.to_string()));
+    }
+    let root = build
+        .root
+        .as_ref()
+        .filter(|_| !in_container && !varied("--root"));
+    options.extend(root.map(|root| ("--root", root.to_string())));
+    let jobs = build.jobs.filter(|_| !varied("--jobs"));
+    options.extend(jobs.map(|jobs| ("--jobs", jobs.to_string())));
+    let tor = build.sources.tor_version.clone();
+    options.extend(tor.map(|version| ("--tor-version", version)));
+
+    let mut arguments: Vec<OsString> = ["verify", "--json", "--offline"].map(Into::into).into();
+    arguments.extend(build.without_arm.then(|| "--without-arm".into()));
+    arguments.extend(ui.is_quiet().then(|| "--quiet".into()));
+    for (name, value) in options {
+        arguments.extend([name.into(), value.into()]);
+    }
+    arguments
+}
+
+/// Runs a build that compares itself with the record: how it differs, if it does.
+fn difference(command: &mut Command) -> io::Result<Option<String>> {
+    let output = command.stderr(Stdio::inherit()).output()?;
+    let same = output.status.success();
+    if !same && output.status.code() != Some(i32::from(DIFFERENT)) {
+        return Ok(Some(format!("it does not build ({})", output.status)));
+    }
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let first = &report["comparison"]["first"];
+    Ok((!same).then(|| {
+        let text = |key: &str| first[key].as_str().unwrap_or_default();
+        match first["of"].as_str() {
+            Some(of) => format!("{} {} of {of}", text("stage"), text("name")),
+            None => format!("{} {}", text("stage"), text("name")),
+        }
+    }))
+}
