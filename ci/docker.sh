@@ -23,10 +23,13 @@ as_root=()
 place=$(mktemp -d)
 name=tor-composed$$
 finish() {
-    "${compose[@]}" --file "$place/compose.yaml" down >/dev/null 2>&1 || true
+    compose down >/dev/null 2>&1 || true
     "${as_root[@]}" rm -rf "$place"
 }
 trap finish EXIT
+# This relay is none of the real network: it reaches nobody.
+printf 'networks:\n  default:\n    internal: true\n' >"$place/internal.yaml"
+compose() { "${compose[@]}" --file "$place/compose.yaml" --file "$place/internal.yaml" "$@"; }
 fail() {
     echo "error: $1" >&2
     docker logs "$name" >&2 || true
@@ -51,7 +54,7 @@ mkdir -p -m 700 "$data"
 
 "${as_root[@]}" chown 45553:45553 "$data"
 
-"${compose[@]}" --file "$place/compose.yaml" up --detach
+compose up --detach
 for _ in {1..60}; do
     fingerprint=$(docker logs "$name" 2>&1 | sed -n "s/.*key fingerprint is '\(.*\)'.*/\1/p")
     [[ -z $fingerprint ]] || break
@@ -75,8 +78,8 @@ is "no new privileges" 1 "$(status NoNewPrivs)"
 is "root file system is read-only" true "$(ask '{{.HostConfig.ReadonlyRootfs}}')"
 is "open files" "$limit" "$(awk '/^Max open files/ { print $4 }' "/proc/$process/limits")"
 is "running" true "$(ask '{{.State.Running}}')"
-is "port" "0.0.0.0:$port" "$(docker port "$name" "$port/tcp" | head -n 1)"
+is "port" "$port" "$(ask "{{(index (index .HostConfig.PortBindings \"$port/tcp\") 0).HostPort}}")"
 is "fingerprint in the data" "$fingerprint" "$("${as_root[@]}" cat "$data/fingerprint")"
 
-"${compose[@]}" --file "$place/compose.yaml" stop >/dev/null 2>&1
+compose stop >/dev/null 2>&1
 is "exit code after stop" 0 "$(ask '{{.State.ExitCode}}')"

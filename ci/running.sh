@@ -23,12 +23,20 @@ trap finish EXIT
 sudo() { "$@"; }
 ((EUID == 0)) || unset -f sudo
 docker() {
-    if [[ $1 == compose ]] && ! command docker compose version >/dev/null 2>&1; then
-        docker-compose "${@:2}"
-    else
+    if [[ $1 != compose ]]; then
         command docker "$@"
+        return
+    fi
+    # `--file F`, then this file, then the rest.
+    set -- "$2" "$3" --file "$place/internal.yaml" "${@:4}"
+    if command docker compose version >/dev/null 2>&1; then
+        command docker compose "$@"
+    else
+        docker-compose "$@"
     fi
 }
+# This relay is none of the real network: it reaches nobody.
+printf 'networks:\n  default:\n    internal: true\n' >"$place/internal.yaml"
 # Until the relay, since it was started last, has logged this.
 await() {
     local started
