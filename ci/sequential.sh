@@ -68,4 +68,5 @@ step zlib "$downloads"/libz-sys-*.crate
 step zstd "$downloads"/zstd-sys-*.crate
 step libevent "$downloads"/libevent-*.tar.gz
 step openssl "$downloads"/openssl-*.tar.gz
-step tor "$downloads"/tor-*.tar.gz openssl libevent zstd zlib
+step mimalloc "$downloads"/libmimalloc-sys-*.crate
+step tor "$downloads"/tor-*.tar.gz openssl libevent zstd zlib mimalloc

@@ -82,6 +82,6 @@ fn what_is_not_pinned() {
     tor 0.4.8.1 is not pinned; pinned versions: 0.4.9.11 (default), 0.4.9.13
     choose one of these, or add a `[[source]]` for tor with its digest to sources.toml
     ");
-    insta::assert_snapshot!(hint(&manifest.get("gcc", None).unwrap_err()), @"no source named `gcc` is pinned; there are `alpine`, `libevent`, `make`, `ncurses`, `nyx`, `openssl`, `perl`, `python`, `sqlite`, `stem`, `tor`, `zig`, `zlib`, `zstd`");
+    insta::assert_snapshot!(hint(&manifest.get("gcc", None).unwrap_err()), @"no source named `gcc` is pinned; there are `alpine`, `libevent`, `make`, `mimalloc`, `ncurses`, `nyx`, `openssl`, `perl`, `python`, `sqlite`, `stem`, `tor`, `zig`, `zlib`, `zstd`");
     insta::assert_snapshot!(hint(&manifest.on("riscv64").get("zig", None).unwrap_err()), @"zig 0.15.2 is not pinned for riscv64; pinned for aarch64, x86_64");
 }

@@ -6,9 +6,10 @@
     --disable-module-dirauth --disable-lzma --disable-seccomp --disable-libscrypt \
     --disable-systemd --enable-zstd \
     --with-libevent-dir=/deps/libevent --with-openssl-dir=/deps/openssl --with-zlib-dir=/deps/zlib \
-    ZSTD_CFLAGS=-I/deps/zstd/include ZSTD_LIBS='-L/deps/zstd/lib -lzstd' \
-    LDFLAGS=-s
-make src/app/tor
+    ZSTD_CFLAGS=-I/deps/zstd/include ZSTD_LIBS='-L/deps/zstd/lib -lzstd'
+# The allocator is an object, not a library: so it is linked whether or not anything asks for
+# it, and before the C library's. Only here, for `configure` asks what the C library has.
+make src/app/tor LDFLAGS='-s /deps/mimalloc/lib/mimalloc.o'
 mkdir -p /build/out/bin /build/out/share/tor /build/out/licences
 cp src/app/tor /build/out/bin/
 cp src/config/geoip src/config/geoip6 /build/out/share/tor/
