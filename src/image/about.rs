@@ -141,12 +141,12 @@ impl About {
 
     /// One SPDX expression for all components.
     pub(crate) fn licences(&self) -> String {
-        let each: BTreeSet<String> = self
-            .components
-            .iter()
-            .map(|part| match part.licence.contains(" OR ") {
-                true => format!("({})", part.licence),
-                false => part.licence.clone(),
+        let components = self.components.iter();
+        // A choice stays one, in brackets; of the rest, each is named once.
+        let each: BTreeSet<String> = components
+            .flat_map(|part| match part.licence.contains(" OR ") {
+                true => vec![format!("({})", part.licence)],
+                false => part.licence.split(" AND ").map(str::to_owned).collect(),
             })
             .collect();
         each.into_iter().collect::<Vec<_>>().join(" AND ")

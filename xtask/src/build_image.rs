@@ -177,10 +177,13 @@ fn summary(
         "tor {} for {}",
         made.about.version, made.about.target
     )];
+    let versions = made.sources.values();
+    let widest = versions.map(|it| it.source().version.len()).max();
+    let width = widest.unwrap_or_default();
     for (name, verified) in &made.sources {
         let version = &verified.source().version;
         let who = signers(verified.verdict());
-        lines.push(format!("  {name:<10} {version:<9} {who}"));
+        lines.push(format!("  {name:<9} {version:<width$}  {who}"));
     }
     let layers: Vec<String> = made
         .image
