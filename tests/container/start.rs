@@ -151,11 +151,17 @@ fn what_tor_says_itself_is_left_to_it() {
         .arg(&torrc)
         .args(["--RunAsDaemon", "0", "--PidFile"])
         .arg(entry.path("pid"))
-        .stdout(std::process::Stdio::null())
+        .stdout(fs::File::create(entry.path("log")).unwrap().into_parts().0)
         .spawn()
         .unwrap();
     let started = std::time::Instant::now();
-    while !entry.path("pid").exists() && started.elapsed().as_secs() < 60 {
+    // From here on it takes signals.
+    let runs = || {
+        fs::read_to_string(entry.path("log"))
+            .unwrap()
+            .contains("Bootstrapped 0%")
+    };
+    while !runs() && started.elapsed().as_secs() < 60 {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let pid = fs::read_to_string(entry.path("pid")).unwrap();
