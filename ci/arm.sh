@@ -191,7 +191,7 @@ walk 'Connections:'
 echo 'arm by the control socket: its pages'
 
 # Under its other name, by password.
-start_tor --HashedControlPassword "$("$place/inside" tor --hash-password "$password" | tail -n 1)"
+start_tor --CookieAuthentication 0 --HashedControlPassword "$("$place/inside" tor --hash-password "$password" | tail -n 1)"
 window xterm-256color "'$place/inside' nyx -i $control"
 shows 'Tor controller password:'
 keys "$password" Enter
