@@ -55,8 +55,7 @@ check middle
 echo '%include /usr/local/etc/tor/torrc.d/*' >>"$place/torrc"
 xtask check-torrc "$place/torrc" --role middle
 echo 'AccountingStart month 40 99:99' >"$place/torrc.d/cpus"
-! said=$(xtask check-torrc "$place/torrc" --role middle 2>&1)
-if ! grep --quiet 'error: tor says: .*\[tor\]' <<<"$said"; then
+if said=$(xtask check-torrc "$place/torrc" --role middle 2>&1) || ! grep --quiet 'error: tor says: .*\[tor\]' <<<"$said"; then
     printf 'error: expected tor to refuse it, got:\n%s\n' "$said" >&2
     exit 1
 fi
