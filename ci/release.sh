@@ -56,4 +56,17 @@ if skopeo copy --quiet --preserve-digests "oci-archive:dist/release/$other" \
     echo "error: the registry took an image under another digest" >&2
     exit 1
 fi
-ci/compare.sh dist/release dist/release
+
+# A release from elsewhere is the same, and one with another file is not.
+other=$scratch/other
+cp -R dist/release "$other"
+sum() { (cd "$other" && awk '{ print $2 }' SHA256SUMS | xargs sha256sum >new && mv new SHA256SUMS); }
+sed -i 's/"root": "[^"]*"/"root": "elsewhere"/' "$other"/*.provenance.json
+sum
+ci/compare.sh dist/release "$other"
+echo | tee --append "$other"/hashes-*.json >/dev/null
+sum
+if ci/compare.sh dist/release "$other" >/dev/null 2>&1; then
+    echo "error: a release with another file passes for the same" >&2
+    exit 1
+fi
