@@ -1,14 +1,14 @@
 //! Two records side by side, in the order in which the work flows: the first difference is
 //! where to look, what differs after it may be its consequence.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::document::{Component, ImageRecord, Record};
 use crate::digest::Digest;
 use crate::image::LayerDigests;
 
 /// What kind of thing is compared, in the order of the flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// What the build was asked for, and the versions of what decides bytes.
@@ -30,7 +30,7 @@ pub enum Stage {
 }
 
 /// How two things compare, the worse the greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Equal to the byte.
@@ -44,7 +44,7 @@ pub enum Verdict {
 }
 
 /// One thing that was compared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// What kind of thing it is.
     pub stage: Stage,

@@ -121,10 +121,16 @@ pub(crate) fn warn_of_its_age(build: &Build, ui: &Ui) -> Result<()> {
     Ok(())
 }
 
+/// What is recorded of this kind of image, if anything is.
+pub(crate) fn recorded(tor: &str, target: Target, variant: Variant) -> Result<Option<Record>> {
+    let known = Record::load(repository(), tor, target)?;
+    Ok(known.and_then(|known| known.only(variant)))
+}
+
 /// How a build compares with what is recorded of the same kind of image, if anything is.
 pub(crate) fn compared(made: &Made) -> Result<Option<Comparison>> {
-    let known = Record::load(repository(), &made.about.version, made.about.target)?;
-    let known = known.and_then(|known| known.only(made.about.variant));
+    let about = &made.about;
+    let known = recorded(&about.version, about.target, about.variant)?;
     Ok(known.map(|known| record::compare(&known, &made.record)))
 }
 

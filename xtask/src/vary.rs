@@ -1,6 +1,7 @@
 //! `verify --vary`: builds again where all is different that must not matter, and says of each
 //! difference whether the image is still the recorded one.
 
+use std::cell::LazyCell;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -9,16 +10,17 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::Result;
 use relaysmith::builder::root::Userland;
 use relaysmith::flow::{self, Request};
-use relaysmith::record::Record;
+use relaysmith::record::{Item, Record};
 use relaysmith::source;
 use relaysmith::store::Store;
 use relaysmith::vary::{self, Site, Variation, Wanted};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::build_image::Build;
+use crate::build_image::{Build, recorded};
 use crate::options::repository;
 use crate::ui::Ui;
-use crate::verify::{ABSENT, DIFFERENT};
+use crate::verify::{ABSENT, DIFFERENT, no_record};
 
 /// Whose programs a build with variations uses if not the host's.
 const ALPINE: Userland = Userland::Alpine { version: None };
@@ -29,12 +31,8 @@ pub(crate) fn run(wanted: &Wanted, build: &Build, ui: &Ui) -> Result<ExitCode> {
     let request = build.request();
     let plan = flow::plan(&request)?;
     let path = Record::path(&plan.tor.version, request.target);
-    let known = Record::load(repository(), &plan.tor.version, request.target)?;
-    if known
-        .and_then(|known| known.only(request.variant))
-        .is_none()
-    {
-        ui.data(&format!("there is no record of it in {}", path.display()))?;
+    if recorded(&plan.tor.version, request.target, request.variant)?.is_none() {
+        ui.data(&no_record(&path))?;
         return Ok(ExitCode::from(ABSENT));
     }
     flow::verified_sources(&request, &plan, &options, ui)?;
@@ -49,8 +47,18 @@ pub(crate) fn run(wanted: &Wanted, build: &Build, ui: &Ui) -> Result<ExitCode> {
         &program,
         Path::new("/proc/self/uid_map"),
     ];
+    // Its sources: several variations need them, and they may have to be fetched.
+    let alpine = LazyCell::new(|| alpine(&request, &options, ui));
     let works = |variation: &'static Variation| {
-        can_build(variation, &request, &options, ui).map_err(|error| error.to_string())?;
+        let engine = variation.engine().unwrap_or(request.engine);
+        let root = match variation.needs_alpine() {
+            true => Some(ALPINE),
+            false => request.root.clone(),
+        };
+        engine.choose(root).map_err(|error| error.to_string())?;
+        if variation.needs_alpine() {
+            alpine.as_ref().map_err(|error| error.to_string())?;
+        }
         site.probe(variation, &needed)
     };
     let findings = vary::judge(&wanted.0, works, |variations| {
@@ -99,21 +107,10 @@ pub(crate) fn run(wanted: &Wanted, build: &Build, ui: &Ui) -> Result<ExitCode> {
     })
 }
 
-/// Whether the engine of `variation` works here, and what its build needs can be had.
-fn can_build(
-    variation: &Variation,
-    request: &Request<'_>,
-    options: &source::Options,
-    ui: &Ui,
-) -> Result<()> {
-    let engine = variation.engine().unwrap_or(request.engine);
-    if !variation.needs_alpine() {
-        engine.choose(request.root.clone())?;
-        return Ok(());
-    }
+/// Fetches and verifies what a build in Alpine's root needs.
+fn alpine(request: &Request<'_>, options: &source::Options, ui: &Ui) -> Result<(), flow::Error> {
     let request = &Request {
-        root: Some(engine.choose(Some(ALPINE))?.userland),
-        engine,
+        root: Some(ALPINE),
         ..request.clone()
     };
     flow::verified_sources(request, &flow::plan(request)?, options, ui)?;
@@ -158,17 +155,13 @@ fn arguments(build: &Build, variations: &[&Variation], ui: &Ui) -> Vec<OsString>
 /// Runs a build that compares itself with the record: how it differs, if it does.
 fn difference(command: &mut Command) -> io::Result<Option<String>> {
     let output = command.stderr(Stdio::inherit()).output()?;
-    let same = output.status.success();
-    if !same && output.status.code() != Some(i32::from(DIFFERENT)) {
+    if output.status.success() {
+        return Ok(None);
+    }
+    if output.status.code() != Some(i32::from(DIFFERENT)) {
         return Ok(Some(format!("it does not build ({})", output.status)));
     }
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    let first = &report["comparison"]["first"];
-    Ok((!same).then(|| {
-        let text = |key: &str| first[key].as_str().unwrap_or_default();
-        match first["of"].as_str() {
-            Some(of) => format!("{} {} of {of}", text("stage"), text("name")),
-            None => format!("{} {}", text("stage"), text("name")),
-        }
-    }))
+    let first = Item::deserialize(&report["comparison"]["first"])?;
+    Ok(Some(first.subject()))
 }

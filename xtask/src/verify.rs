@@ -66,15 +66,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", conflicts_with_all = ["sources", "file"],
         value_parser = clap::value_parser!(u16).range(1..))]
     quorum: Option<u16>,
-    /// Build again where all is different that must not matter, and say of each difference
-    /// whether the image is the recorded one: `all`, or some of path, file-order, user, home,
-    /// umask, time-zone, locale, host-name, path-tail, clock, kernel, aslr, one-job, many-jobs,
-    /// root, docker, podman, with commas between
-    #[arg(long, value_name = "LIST", num_args = 0..=1, default_missing_value = "all",
+    #[arg(long, help = vary_help(), value_name = "LIST", num_args = 0..=1, default_missing_value = "all",
         conflicts_with_all = ["sources", "file", "image", "quorum"])]
     vary: Option<Wanted>,
     #[command(flatten)]
     build: Build,
+}
+
+/// The help of `--vary`, with the names of all variations.
+fn vary_help() -> String {
+    format!(
+        "Build again where all is different that must not matter, and say of each difference \
+         whether the image is the recorded one: `all`, or some of {}, with commas between",
+        relaysmith::vary::names().replace(',', ", ")
+    )
 }
 
 /// Checks, and prints what was found.
@@ -137,8 +142,13 @@ fn verdict_text(made: &Made, comparison: Option<&Comparison>) -> String {
             };
             format!("{text}{verdict} {}", path.display())
         }
-        None => format!("there is no record of it in {}", path.display()),
+        None => no_record(&path),
     }
+}
+
+/// That there is nothing to compare with.
+pub(crate) fn no_record(path: &Path) -> String {
+    format!("there is no record of it in {}", path.display())
 }
 
 fn sources(args: &Args, ui: &Ui) -> Result<ExitCode> {
