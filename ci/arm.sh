@@ -5,6 +5,7 @@
 # by `docker exec`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. ci/archive.sh
 
 place=$(mktemp -d)
 root=$place/root socket=$place/tmux-0 tor_pid=''
@@ -22,8 +23,13 @@ failed() {
     exit 1
 }
 
+# How many times longer than usual to wait: where the image is for another machine and emulated.
+# What is waited for comes within a second on a quiet machine; a minute is for one that has five
+# other things to do.
+patience=${PATIENCE:-1}
+
 # The files of the image.
-archive=$(find dist -maxdepth 1 -name 'tor-*-arm.tar' | sort | tail -n 1)
+archive=$(archive arm)
 mkdir -p "$place/archive" "$root"
 tar -xf "$archive" -C "$place/archive"
 grep -o '"Layers":\[[^]]*\]' "$place/archive/manifest.json" | grep -o 'blobs/sha256/[0-9a-f]*' |
@@ -68,7 +74,7 @@ start_tor() {
     fi
     "$place/inside" tor "${options[@]}" "$@" >"$place/tor.log" 2>&1 &
     tor_pid=$!
-    for _ in {1..300}; do
+    for ((i = 0; i < 600 * patience; i++)); do
         if (: <>"/dev/tcp/127.0.0.1/$control") 2>/dev/null; then return; fi
         sleep 0.1
     done
@@ -92,7 +98,7 @@ resize() { tmux -S "$socket" resize-window -t arm -x "$1" -y "$2"; }
 shows() {
     local pattern
     for pattern in "$@"; do
-        for _ in {1..200}; do
+        for ((i = 0; i < 1200 * patience; i++)); do
             if screen | grep --quiet --extended-regexp -- "$pattern"; then continue 2; fi
             sleep 0.05
         done
@@ -101,7 +107,7 @@ shows() {
 }
 # hides PATTERN: waits until it is not.
 hides() {
-    for _ in {1..200}; do
+    for ((i = 0; i < 1200 * patience; i++)); do
         if ! screen | grep --quiet --extended-regexp -- "$1"; then return; fi
         sleep 0.05
     done
@@ -166,24 +172,31 @@ walk() {
     shows 'ended with 0'
 }
 
+# The processor's time of what runs in the window, in milliseconds.
+worked() {
+    local shell pid stat
+    shell=$(tmux -S "$socket" display-message -p -t arm '#{pane_pid}')
+    read -r pid <"/proc/$shell/task/$shell/children" || [[ -n $pid ]]
+    read -r -a stat <"/proc/$pid/stat"
+    echo $(((stat[13] + stat[14]) * 1000 / $(getconf CLK_TCK)))
+}
+
 # By cookie, in each terminal; and how long the first page takes, at best.
-arm="'$place/inside' arm -i $control" fastest=99999
+arm="'$place/inside' arm -i $control" fastest=99999 least=99999
 start_tor --CookieAuthentication 1
 for term in xterm-256color screen-256color tmux-256color linux vt100; do
     began=$(date +%s%N)
     window "$term" "$arm"
     shows 'page 1 / 5'
-    took=$((($(date +%s%N) - began) / 1000000))
+    took=$((($(date +%s%N) - began) / 1000000)) work=$(worked)
     ((took >= fastest)) || fastest=$took
+    ((work >= least)) || least=$work
     walk
     echo "arm in $term: its pages, by cookie"
 done
-echo "the first page took $fastest ms, terminal and all"
-if (($(cut -d. -f1 /proc/loadavg) >= $(nproc))); then
-    echo 'SKIPPED: this machine has much else to do, so that time says little'
-elif ((fastest >= 1500)); then
-    failed 'that is too long'
-fi
+# What else the machine does lengthens the time by the clock, and hardly that of the processor.
+echo "the first page took $fastest ms by the clock, terminal and all, and $least ms of the processor"
+((least < 1500 * patience)) || failed 'that is too long'
 
 # By the socket that `cargo xtask torrc` asks tor for.
 window xterm-256color "'$place/inside' arm -s /tordata/control.sock"
@@ -218,12 +231,12 @@ if ! docker info >/dev/null 2>&1; then
     echo "SKIPPED: no Docker daemon here, so 'docker exec -ti … arm' was not tried"
     exit 0
 fi
-image=$(docker load --quiet --input "$archive" | sed -n 's/^Loaded image: //p')
-docker run --detach --name "$container" --read-only --cap-drop ALL \
+image=$(load arm)
+docker run ${PLATFORM:+--platform "$PLATFORM"} --detach --name "$container" --read-only --cap-drop ALL \
     --security-opt no-new-privileges --network none \
     --volume "$root/usr/local/etc/tor/torrc:/usr/local/etc/tor/torrc:ro" \
     "$image" "${options[@]}" --CookieAuthentication 1 >/dev/null
-for _ in {1..300}; do
+for ((i = 0; i < 600 * patience; i++)); do
     if docker logs "$container" 2>&1 | grep --quiet 'Opened Control listener'; then break; fi
     sleep 0.1
 done

@@ -4,19 +4,8 @@
 # The image is in dist/ already. Skips, aloud, where there is no container engine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-if ! docker info >/dev/null 2>&1; then
-    echo "SKIPPED: no Docker daemon here, so the compose file was not run"
-    exit 0
-fi
-if command -v docker-compose >/dev/null; then
-    compose=(docker-compose)
-elif docker compose version >/dev/null 2>&1; then
-    compose=(docker compose)
-else
-    echo "SKIPPED: neither docker-compose nor docker compose is here, so the compose file was not run"
-    exit 0
-fi
+. ci/archive.sh
+. ci/compose.sh "the compose file was not run"
 
 as_root=()
 ((EUID == 0)) || as_root=(sudo)
@@ -36,11 +25,11 @@ fail() {
     exit 1
 }
 
-archive=$(find dist -maxdepth 1 -name 'tor-*.tar' | sort | head -n 1)
-image=$(docker load --quiet --input "$archive" | sed -n 's/^Loaded image: //p')
+image=$(load arm)
 digest=$(docker image inspect --format '{{.Id}}' "$image")
 
-xtask() { cargo xtask --quiet "$@"; }
+cargo build --quiet --locked --package xtask
+xtask() { target/debug/xtask --quiet "$@"; }
 # Free as far as one can know; nobody has to reach it.
 port=$((20000 + $$ % 10000))
 xtask torrc middle --nickname "composed$$" --contact-email tor@example.org --or-port "$port" \
@@ -50,7 +39,8 @@ limit=$(ulimit -Hn)
 xtask compose "$place/config/torrc" --image "$digest" --open-files "$limit" \
     --out "$place/compose.yaml" --data "$place/data" 2>/dev/null
 data=$place/data/composed$$
-mkdir -p -m 700 "$data"
+mkdir -p "${data%/*}"
+mkdir -m 700 "$data"
 
 "${as_root[@]}" chown 45553:45553 "$data"
 

@@ -24,4 +24,7 @@ notes="Built from signed sources; docs/verifying.md says how to check it."
 while read -r _ name digest; do
     notes+=$'\n'"- \`$name\`: \`$digest\`"
 done <"$folder/IMAGES"
+# Who vouches for each input is the same for every image; the one with all inputs has the longest.
+table=$(find "$folder" -name '*.evidence.md' -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2-)
+[[ -z $table ]] || notes+=$'\n\n'$(<"$table")
 run gh release create "$tag" --draft --verify-tag --title "$tag" --notes "$notes" "$folder"/*

@@ -16,6 +16,8 @@ need() {
     "$@" >/dev/null 2>&1 || packages+=("$package")
 }
 need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+# Asks a Prometheus in ci/monitoring.sh.
+need curl command -v curl
 need gcc command -v cc
 need git command -v git
 # Signs, as people do, in the tests of attestations.
@@ -24,16 +26,24 @@ need gnupg command -v gpg
 need iproute2 command -v ip
 need libc6-dev test -e /usr/include/stdio.h
 need make command -v make
+# Another implementation of obfs4, for ci/obfs4.sh.
+need obfs4proxy command -v obfs4proxy
 need perl command -v perl
 # pip is asked for the index it is configured with; it installs nothing.
 need python3-pip python3 -m pip --version
 # A terminal to see arm in.
 need tmux command -v tmux
 need tor command -v tor-gencert
+# Runs the image for arm64, by emulation: ci/arm64.sh.
+[[ $(uname -m) == aarch64 ]] || need qemu-user-static command -v qemu-aarch64-static
+# Reads the scripts and the recipes.
+need shellcheck command -v shellcheck
 # Pushes a release to a registry on this machine. Debian starts a registry once it is
 # installed: only where nobody lives.
 need skopeo command -v skopeo
 [[ -z ${CI:-} ]] || need docker-registry command -v docker-registry
+# Checks what Prometheus is told: tests/monitoring.rs. Debian starts one, too.
+[[ -z ${CI:-} ]] || need prometheus command -v promtool
 
 if ((${#packages[@]})); then
     as_root=()

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs nyx's and stem's own unit tests: the patched trees, under the Python that was built
-# for the image. Those that do not apply are in src/recipe/nyx/units-left-out.txt.
+# for the image. Those that do not apply are in src/build/recipe/nyx/units-left-out.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache=${RELAYSMITH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/relaysmith}
-key=$(cargo xtask --quiet --json plan | python3 -c '
+cargo build --quiet --locked --package xtask
+key=$(target/debug/xtask --quiet --json plan | python3 -c '
 import json, sys
 print(next(step["key"] for step in json.load(sys.stdin) if step["step"] == "python"))')
 place=$(mktemp -d)
@@ -28,7 +29,7 @@ units() {
     (cd "$place/$1" && TERM=xterm-256color HOME=$place LC_ALL=C.UTF-8 script --quiet --return --command \
         "stty columns 120 rows 50
         '$cache/built/$key/out/bin/python3.13' -B -W ignore '$OLDPWD/ci/nyx-units.py' \
-            '$OLDPWD/src/recipe/nyx/units-left-out.txt' $2 '$3'" "$place/$1.log" >/dev/null) || {
+            '$OLDPWD/src/build/recipe/nyx/units-left-out.txt' $2 '$3'" "$place/$1.log" >/dev/null) || {
         tail -n 60 "$place/$1.log" >&2
         exit 1
     }

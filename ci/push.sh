@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Pushes the images of a release to a registry, by digest first and then under their tags.
+# Pushes the images of a release to a registry, by digest first and then under their tags; of an
+# index all that it lists.
 # Usage: ci/push.sh [--dry-run] FOLDER REPOSITORY. Needs skopeo; REGISTRY_USER and
 # REGISTRY_TOKEN log in, if they are set.
 set -euo pipefail
@@ -31,6 +32,6 @@ if [[ -n ${REGISTRY_TOKEN:-} ]] && ! ((dry_run)); then
 fi
 while read -r archive tag digest; do
     # A registry, and skopeo before it, refuses other bytes under that digest.
-    run skopeo copy --preserve-digests "oci-archive:$folder/$archive" "docker://$repository@$digest"
-    run skopeo copy --preserve-digests "docker://$repository@$digest" "docker://$repository:$tag"
+    run skopeo copy --all --preserve-digests "oci-archive:$folder/$archive" "docker://$repository@$digest"
+    run skopeo copy --all --preserve-digests "docker://$repository@$digest" "docker://$repository:$tag"
 done <"$folder/IMAGES"

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Puts a release together and pushes it as the workflow would, but to a registry on this
 # machine; then looks at what arrived there.
+#
+# usage: ci/release.sh [OPTION...]   options of `cargo xtask release`, as `--platform`
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo xtask release --dry-run
+cargo build --quiet --locked --package xtask
+target/debug/xtask release --dry-run "$@"
 if ! command -v skopeo >/dev/null || ! command -v docker-registry >/dev/null; then
     echo "SKIPPED: no skopeo or no docker-registry here, so nothing was pushed to try it"
     exit 0
@@ -43,7 +46,7 @@ while read -r archive tag digest; do
         arrived=$(skopeo inspect --format '{{.Digest}}' "docker://$reference")
         [[ $arrived == "$digest" ]] || { echo "error: $reference is $arrived" >&2 && exit 1; }
     done
-    skopeo copy --quiet "docker://$host/tor@$digest" "dir:$scratch/$tag"
+    skopeo copy --all --quiet "docker://$host/tor@$digest" "dir:$scratch/$tag"
     [[ $(sha256sum <"$scratch/$tag/manifest.json") == "${digest#sha256:}  -" ]]
     echo "$archive arrived as $digest"
 done <dist/release/IMAGES
@@ -51,7 +54,7 @@ done <dist/release/IMAGES
 # Nothing else can be pushed under that digest.
 other=$(sed -n 's/ .*//p; 1q' dist/release/IMAGES)
 wrong=sha256:$(printf '0%.0s' {1..64})
-if skopeo copy --quiet --preserve-digests "oci-archive:dist/release/$other" \
+if skopeo copy --all --quiet --preserve-digests "oci-archive:dist/release/$other" \
     "docker://$host/tor@$wrong" 2>/dev/null; then
     echo "error: the registry took an image under another digest" >&2
     exit 1

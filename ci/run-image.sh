@@ -1,23 +1,27 @@
 #!/usr/bin/env bash
-# Loads the built image and runs it as a relay should run: read-only, no capabilities.
+# Loads both built images and runs them as a relay should run: read-only, no capabilities. They stay
+# loaded: other scripts, beside this one, start containers of them.
 # Skips, aloud, where there is no container engine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. ci/archive.sh
 
 if ! docker info >/dev/null 2>&1; then
-    echo "SKIPPED: no Docker daemon here, so the image was not run"
+    echo "SKIPPED: no Docker daemon here, so the images were not run"
     exit 0
 fi
-
-archive=$(find dist -maxdepth 1 -name 'tor-*.tar' | sort | head -n 1)
-image=$(docker load --quiet --input "$archive" | sed -n 's/^Loaded image: //p')
-echo "loaded $image from $archive"
-trap 'docker image rm --force "$image" >/dev/null' EXIT
-
 run() {
-    docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges --network none "$@"
+    docker run ${PLATFORM:+--platform "$PLATFORM"} --rm --read-only --cap-drop ALL --security-opt no-new-privileges --network none "$@"
 }
-
-run "$image" --version
-run "$image" --verify-config --SocksPort 0 --ORPort 9001 --Nickname ci >/dev/null
-echo "the image runs read-only, without capabilities, as user $(docker image inspect --format '{{.Config.User}}' "$image")"
+for variant in relay arm; do
+    image=$(load "$variant")
+    echo "loaded $image from $(loadable "$variant")"
+    run "$image" --version
+    run "$image" --verify-config --SocksPort 0 --ORPort 9001 --Nickname ci >/dev/null
+    code=0
+    run --entrypoint arm "$image" --version >/dev/null 2>&1 || code=$?
+    [[ $variant,$code == arm,0 || $variant,$code == relay,127 ]] ||
+        { echo "error: \`arm --version\` in $image ended with $code" >&2; exit 1; }
+    user=$(docker image inspect --format '{{.Config.User}}' "$image")
+    echo "$image runs read-only, without capabilities, as user $user"
+done

@@ -13,8 +13,8 @@ fi
 place=$(mktemp -d)
 mkdir "$place/relay"
 finish() {
-    docker rm --force tor-myrelay >/dev/null 2>&1 || true
-    docker network rm relay_default >/dev/null 2>&1 || true
+    docker rm --force tor-myrelay tor-mybridge >/dev/null 2>&1 || true
+    docker network rm relay_default bridge_default >/dev/null 2>&1 || true
     rm -rf "$place"
 }
 trap finish EXIT
@@ -37,18 +37,18 @@ docker() {
 }
 # This relay is none of the real network: it reaches nobody.
 printf 'networks:\n  default:\n    internal: true\n' >"$place/internal.yaml"
-# Until the relay, since it was started last, has logged this.
+# await CONTAINER TEXT: until the relay, since it was started last, has logged this.
 await() {
     local started
-    started=$(command docker inspect --format '{{.State.StartedAt}}' tor-myrelay)
+    started=$(command docker inspect --format '{{.State.StartedAt}}' "$1")
     for _ in {1..60}; do
-        if command docker logs --since "$started" tor-myrelay 2>&1 | grep --quiet "$1"; then
+        if command docker logs --since "$started" "$1" 2>&1 | grep --quiet "$2"; then
             return
         fi
         sleep 0.5
     done
-    echo "error: the relay did not log \`$1\`:" >&2
-    command docker logs --since "$started" tor-myrelay >&2
+    echo "error: $1 did not log \`$2\`:" >&2
+    command docker logs --since "$started" "$1" >&2
     return 1
 }
 limit=$(ulimit -Hn)
@@ -62,27 +62,30 @@ cargo() {
 }
 
 # The blocks of commands, less the build, which is done.
+# The image with obfs4 goes to a place of its own.
 commands=$(awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' docs/running.md |
     grep -v '^cargo xtask build-image$' |
-    sed "s#/srv/relay#$place/relay#; s#relay\(-keys\)\?\.tar#$place/&#")
+    sed "s#/srv/relay#$place/relay#; s#relay\(-keys\)\?\.tar#$place/&#; s#dist/obfs4#$place/obfs4#")
 
 # Names that the page does not use.
 before_='' run_=0 command_=''
 while IFS= read -r line; do
     command_+=$line$'\n'
     # Up to where a command ends.
-    bash -n <<<"$command_" 2>/dev/null && [[ $line != *\\ ]] || continue
+    if [[ $line == *\\ ]] || ! bash -n <<<"$command_" 2>/dev/null; then continue; fi
     run_=$((run_ + 1))
     echo "+ ${command_%$'\n'}"
     eval "$command_" </dev/null
-    if [[ $command_ == *' up --detach'* ]]; then
-        await 'identity key ed25519 fingerprint'
+    if [[ $command_ == *'"$BRIDGE/compose.yaml" up --detach'* ]]; then
+        await tor-mybridge 'Registered server transport'
+    elif [[ $command_ == *' up --detach'* ]]; then
+        await tor-myrelay 'identity key ed25519 fingerprint'
         [[ $(command docker inspect --format '{{.State.Running}}' tor-myrelay) == true ]]
         now_=$(cat "$place/relay/data/myrelay/fingerprint")
         [[ -z $before_ || $now_ == "$before_" ]] || { echo "error: $before_ became $now_" >&2; exit 1; }
         before_=$now_
     elif [[ $command_ == *'kill --signal HUP'* ]]; then
-        await 'Received reload signal'
+        await tor-myrelay 'Received reload signal'
     elif [[ $command_ == *' --directory "$RELAY" .'* ]]; then
         # The other host has nothing yet.
         rm -rf "$place/relay"

@@ -7,7 +7,7 @@
 #   DOWNLOADS  a folder with the sources under their own names
 #   FOLDER     an empty folder to work in
 set -euo pipefail
-recipes=$(cd "$(dirname "$0")/../src/recipe" && pwd)
+recipes=$(cd "$(dirname "$0")/../src/build/recipe" && pwd)
 downloads=$(realpath "$1") work=$(realpath "$2") jobs=$3
 cd "$work"
 
@@ -17,14 +17,22 @@ mv wheel/ziglang toolchain/zig
 chmod +x toolchain/zig/zig
 cat >toolchain/bin/cc <<'END'
 #!/tools/sh
-exec /toolchain/zig/zig cc -target x86_64-linux-musl -mcpu=baseline -static -fPIE -pie \
-    -UNDEBUG -Wno-date-time -Wno-error=date-time "$@"
+zig=/toolchain/zig
+set -- --target=x86_64-linux-musl --sysroot=/nonexistent -nostdinc -isystem $zig/lib/include \
+    -isystem /deps/musl/include -isystem $zig/lib/libc/include/x86-linux-any \
+    -isystem $zig/lib/libc/include/any-linux-any "$@"
+for argument do
+    case $argument in -c | -E | -S) exec $zig/zig clang "$@" ;; esac
+done
+exec $zig/zig clang -fPIE -Wno-unused-command-line-argument -nostdlib -static-pie \
+    --ld-path=/toolchain/bin/ld -L/deps/musl/lib -Wl,-O2,--gc-sections,-z,relro,-z,now \
+    /deps/musl/lib/rcrt1.o "$@" /deps/musl/lib/libc.a
 END
 for pair in ar:ar ranlib:ranlib ld:ld.lld; do
     printf '#!/tools/sh\nexec /toolchain/zig/zig %s "$@"\n' "${pair#*:}" >"toolchain/bin/${pair%:*}"
 done
 chmod +x toolchain/bin/*
-for tool in $(sed -n '/pub const TOOLS/,/];/p' "$recipes/../builder/root.rs" | grep -o '"[a-z]*"' | tr -d '"'); do
+for tool in $(sed -n '/pub const TOOLS/,/];/p' "$recipes/../sandbox/root.rs" | grep -o '"[a-z]*"' | tr -d '"'); do
     ln -s "$(realpath "$(PATH=/usr/bin:/bin type -P "$tool")")" "tools/$tool"
 done
 cflags=$(sed -n '/^const CFLAGS/,/;$/p' "$recipes/mod.rs" | tr -d '\\\n' | sed 's/.*"\(.*\)".*/\1/')
@@ -57,16 +65,16 @@ step() {
             CONFIG_SHELL=/tools/sh HOME=/build LC_ALL=C MAKEFLAGS=-j$jobs \
             PATH=/toolchain/bin:/tools PERL_HASH_SEED=0 RANLIB=ranlib SHELL=/tools/sh TZ=UTC \
             SOURCE_DATE_EPOCH=1782345600 TARGET=x86_64-linux-musl \
-            ZIG_GLOBAL_CACHE_DIR=/build/.zig ZIG_LOCAL_CACHE_DIR=/build/.zig \
             /tools/sh -euc "cd /build/src; . /build/recipe"
     ' bash "$name" "$recipes/$name.sh" "$jobs" "$cflags" "$@" >"$name.log" 2>&1
     mv build/out "out/$name"
 }
 
 mkdir root
-step zlib "$downloads"/libz-sys-*.crate
-step zstd "$downloads"/zstd-sys-*.crate
-step libevent "$downloads"/libevent-*.tar.gz
-step openssl "$downloads"/openssl-*.tar.gz
-step mimalloc "$downloads"/libmimalloc-sys-*.crate
-step tor "$downloads"/tor-*.tar.gz openssl libevent zstd zlib mimalloc
+step musl "$downloads"/musl-*.tar.gz
+step zlib "$downloads"/libz-sys-*.crate musl
+step zstd "$downloads"/zstd-sys-*.crate musl
+step libevent "$downloads"/libevent-*.tar.gz musl
+step openssl "$downloads"/openssl-*.tar.gz musl
+step mimalloc "$downloads"/libmimalloc-sys-*.crate musl
+step tor "$downloads"/tor-*.tar.gz musl openssl libevent zstd zlib mimalloc

@@ -10,51 +10,33 @@
 //!
 //! Each arrow is a function that takes the type on its left and returns the one on its
 //! right, and there is no other way to make that type: bytes that nobody verified cannot
-//! reach a compiler, because it does not type-check.
+//! reach a compiler, because it does not type-check. A module uses only those above it.
 
-pub mod cache;
-pub mod date;
-pub mod digest;
-pub mod progress;
-pub mod replace;
-pub mod target;
+pub mod base;
 
-pub mod source;
+pub mod pins;
 
-pub mod trust;
+pub mod fetch;
+
+pub mod verify;
 
 pub mod unpack;
 
-pub mod patch;
-
-pub mod recipe;
-
-pub mod plan;
-
-pub mod builder;
-
-pub mod store;
+pub mod image;
 
 pub mod build;
 
-pub mod image;
-
 pub mod record;
 
-pub mod diff;
+pub mod pipeline;
 
-pub mod relay;
-
-pub mod doctor;
-
-pub mod flow;
-
-pub mod sbom;
-
-pub mod attest;
+pub mod compare;
 
 pub mod update;
 
-pub mod release;
+pub mod publish;
 
-pub mod vary;
+pub mod host;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

@@ -7,21 +7,24 @@
 )]
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use relaysmith::builder::containers::{Containers, Program};
-use relaysmith::builder::jobs::Tokens;
-use relaysmith::builder::root::{self, Root};
-use relaysmith::builder::{Error, Job, Limits, Mount, Sandbox as _};
-use relaysmith::cache::Cache;
-use relaysmith::progress::Silent;
-use relaysmith::source::{self, Manifest};
-use relaysmith::trust::{self, TrustPolicy};
+use relaysmith::base::cache::Cache;
+use relaysmith::base::progress::Silent;
+use relaysmith::build::collect::collect;
+use relaysmith::build::sandbox::containers::{Containers, Program};
+use relaysmith::build::sandbox::jobs::Tokens;
+use relaysmith::build::sandbox::root::{self, Root};
+use relaysmith::build::sandbox::{Error, Job, Limits, Mount, Sandbox as _};
+use relaysmith::fetch;
+use relaysmith::pins::{Manifest, Source};
 use relaysmith::unpack::unpack_root;
+use relaysmith::verify::{self, TrustPolicy};
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -39,19 +42,19 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         let manifest = Manifest::load(&project.join("sources.toml")).unwrap();
-        let alpine: Arc<source::Source> = manifest.get("alpine", None).unwrap();
-        let options = source::Options {
+        let alpine: Arc<Source> = manifest.get("alpine", None).unwrap();
+        let options = fetch::Options {
             offline: true,
-            ..source::Options::new(Cache::open(None).unwrap())
+            ..fetch::Options::new(Cache::open(None).unwrap())
         };
-        let Ok(mut fetched) = source::fetch(&[alpine], &options, &Silent) else {
+        let Ok(mut fetched) = fetch::fetch(&[alpine], &options, &Silent) else {
             eprintln!("SKIPPED: no Alpine root file system here; `cargo xtask fetch alpine`");
             return None;
         };
         let policy = TrustPolicy::load(&project.join("keys")).unwrap();
-        let verified = trust::verify(&policy, fetched.remove(0)).unwrap();
+        let verified = verify::verify(&policy, fetched.remove(0)).unwrap();
         let tree = folder.path().join("alpine");
-        unpack_root(&verified, 0, &tree).unwrap();
+        unpack_root(&verified, 0, &tree, &|_| true).unwrap();
         Some(Self {
             engine: Containers::new(program, folder.path()).unwrap(),
             root: root::alpine(folder.path(), &tree, &[]).unwrap(),
@@ -123,7 +126,7 @@ fn what_a_build_sees_is_what_it_sees_in_namespaces(fixture: &Fixture) {
     fs_err::write(job.build.join("in"), "given\n").unwrap();
     job.mounts.push(Mount::new(&need, "/deps/one"));
     let tokens = Tokens::new(fixture.folder.path(), 3).unwrap();
-    let own = tokens.take().unwrap();
+    let own = tokens.take_unless(|| false).unwrap().unwrap();
     job.tokens = Some(tokens.path().to_owned());
     assert_eq!(
         fixture.run(&job).unwrap(),
@@ -134,7 +137,9 @@ fn what_a_build_sees_is_what_it_sees_in_namespaces(fixture: &Fixture) {
     assert!(out.join("empty").is_dir());
     // Everything that was taken was given back.
     drop(own);
-    let all: Vec<_> = (0..3).map(|_| tokens.take().unwrap()).collect();
+    let all: Vec<_> = (0..3)
+        .map(|_| tokens.take_unless(|| false).unwrap().unwrap())
+        .collect();
     assert_eq!(all.len(), 3);
 }
 
@@ -163,9 +168,81 @@ fn what_is_cancelled_or_too_long_leaves_nothing(fixture: &Fixture, program: Prog
     job.limits.time = Duration::from_secs(3);
     let error = fixture.run(&job).unwrap_err();
     assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
-    for step in ["sees", "fails", "cancelled", "long"] {
+    // Who ends all else in the container, what watches its input included, ends it.
+    let mut job = fixture.job("kills", "kill -KILL -1; sleep 4719; mkdir out");
+    job.limits.time = Duration::from_secs(60);
+    let error = fixture.run(&job).unwrap_err();
+    assert!(matches!(error, Error::Failed { .. }), "{error:?}");
+    for step in ["sees", "fails", "cancelled", "long", "kills"] {
         wait_until(|| containers(program, step).is_empty());
     }
+}
+
+/// The table of `tests/sandbox/attacks.rs`, as far as a shell can try it in that root.
+fn attacks_come_to_nothing(fixture: &Fixture) {
+    let job = fixture.job(
+        "kernel",
+        "for file in sys/kernel/core_pattern sys/kernel/modprobe sys/vm/drop_caches sysrq-trigger \
+           irq/default_smp_affinity; do\n\
+           if (: >> /proc/$file) 2>/dev/null; then echo written: $file; fi\n\
+         done\n\
+         for file in kcore keys timer_list; do\n\
+           if [ -n \"$(head -c 1 /proc/$file 2>/dev/null)\" ]; then echo read: $file; fi\n\
+         done\n\
+         for device in tty console mem kmsg; do\n\
+           if (: < /dev/$device) 2>/dev/null; then echo opened: $device; fi\n\
+         done\n\
+         for call in 'mount -t tmpfs x /tmp' 'umount /proc' 'chroot / true' 'mknod /tmp/d b 259 0' \
+           'unshare -m true' 'unshare -n true' 'nsenter -t 1 -n true' 'swapoff -a' 'reboot -f' \
+           'hostname x' 'date -s 0'; do\n\
+           if /bin/busybox $call >/dev/null 2>&1; then echo allowed: $call; fi\n\
+         done\n\
+         sed -n 's/^\\(Cap[A-Z][a-z]*\\|NoNewPrivs\\|Seccomp\\):[[:space:]]*/\\1 /p' /proc/self/status\n\
+         mkdir out\n",
+    );
+    assert_eq!(
+        fixture.run(&job).unwrap(),
+        "CapInh 0000000000000000\nCapPrm 0000000000000000\nCapEff 0000000000000000\n\
+         CapBnd 0000000000000000\nCapAmb 0000000000000000\nNoNewPrivs 1\nSeccomp 2\n"
+    );
+    for (number, (script, name)) in [
+        ("ln -s /etc/passwd out/a/x", "a/x"),
+        ("ln -s ../../../secret out/a/x", "a/x"),
+        ("ln -s /dev/zero out/a/x", "a/x"),
+        ("/bin/busybox mkfifo out/a/x", "a/x"),
+        (
+            "head -c 0 /dev/null | /bin/busybox dd of=out/a/x bs=1 seek=200000000",
+            "File size limit exceeded",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut job = fixture.job(
+            &format!("leaves{number}"),
+            &format!("mkdir -p out/a; {script}"),
+        );
+        job.limits.disk = 100_000_000;
+        // The archive that comes out is judged first, and then the folder.
+        let error = match fixture.run(&job) {
+            Err(error) => error.to_string(),
+            Ok(_) => {
+                let to = fixture.path(&format!("collected{number}"));
+                collect("test", &job.build.join("out"), &to, job.limits.disk)
+                    .map_or_else(|error| error.to_string(), |()| "nothing".to_owned())
+            }
+        };
+        assert!(error.contains(name), "{script}: {error}");
+    }
+    // The archive that comes out carries no special bits.
+    let job = fixture.job("setuid", "mkdir out; touch out/x; chmod 4755 out/x");
+    fixture.run(&job).unwrap();
+    let left = fs_err::metadata(job.build.join("out/x")).unwrap();
+    assert_eq!(left.permissions().mode() & 0o7000, 0);
+    let mut job = fixture.job("prints", "cat /dev/zero | tr '\\0' y; mkdir out");
+    job.limits.log = 1_000_000;
+    let error = fixture.run(&job).unwrap_err();
+    assert!(matches!(error, Error::LogFull { .. }), "{error}");
 }
 
 fn all_with(program: Program) {
@@ -174,6 +251,7 @@ fn all_with(program: Program) {
     };
     what_a_build_sees_is_what_it_sees_in_namespaces(&fixture);
     a_failure_shows_the_last_lines(&fixture);
+    attacks_come_to_nothing(&fixture);
     what_is_cancelled_or_too_long_leaves_nothing(&fixture, program);
 }
 

@@ -5,20 +5,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use fs_err as fs;
-use relaysmith::image::foreign::{Foreign, Limits};
-use relaysmith::image::{self, ASSEMBLER, About, Arm, Component, Image, Parts, Referrer, Variant};
-use relaysmith::progress::Silent;
-use relaysmith::target::Target;
+use relaysmith::base::digest::Digest;
+use relaysmith::base::progress::Silent;
+use relaysmith::base::target::Target;
+use relaysmith::image::read::{Limits, ThirdPartyImage};
+use relaysmith::image::{
+    self, ASSEMBLER, About, Arm, Component, Image, Obfs4, OwnLayer, Parts, Referrer, Variant,
+};
 
 /// 2026-06-25 15:58:19, UTC.
 const EPOCH: u64 = 1_782_403_099;
 
-fn component(name: &str, version: &str, licence: &str) -> Component {
+fn component(name: &str, version: &str, license: &str) -> Component {
     Component {
         name: name.to_owned(),
         version: version.to_owned(),
-        licence: licence.to_owned(),
+        license: license.to_owned(),
     }
 }
 
@@ -50,8 +55,9 @@ fn parts(directory: &Path) -> Parts {
         health: file("health", &bytes(20_000)),
         geoip: file("geoip", &bytes(300_000)),
         geoip6: file("geoip6", b"2001:db8::,2001:db8::ffff,??\n"),
-        licences: BTreeMap::from([("tor/LICENSE".to_owned(), file("LICENSE", b"as is\n"))]),
+        licenses: BTreeMap::from([("tor/LICENSE".to_owned(), file("LICENSE", b"as is\n"))]),
         arm: None,
+        obfs4: None,
     }
 }
 
@@ -86,11 +92,11 @@ fn the_small_image_has_its_digests() {
     assembler 1
     geoip tar  sha256:ef7cc2c1509042b7fcb27c2496b1027f0f1ac0f01b85f892a9df3b778315f856
     geoip gzip sha256:4f310df97411e032fa945f40663230c2e731d78cf747c67a2c7fdc8df20bf194 217363
-    tor tar  sha256:b7b6421f6919a59d739728953ed5c16a1ed75834f7b963b56f4f17e4df91e4dd
-    tor gzip sha256:f5f00d64e92be1fb3c2fbc00a45f8cf10ebbde09428b7b2106c587e40451f19a 88050
-    config   sha256:041dc0c394cf817b105f3995f39d3e49c06e4df628afbdce86f3f48c66a8f15f
-    manifest sha256:d3981c023de8cb3916056753c344645ab5ace885cfde64ad60e97eb6040d975f
-    file     sha256:064239624a62b33002dcaa0247a9dde00ffb7891471c8d78ffddee116a4262fd
+    tor tar  sha256:12c8377fcbca2cc3f695c308fd9c6231e64303c7d8c2f638ad91a95773d139d1
+    tor gzip sha256:1746807f669a932d12b686d085c3de07fe2d265f86ae790b5b899a94a9d8f211 88137
+    config   sha256:f010b6091d06e225fb65981115d0366f963e7fa1ab0037c65a0bfd56de5d6c70
+    manifest sha256:a6a44016f516fd3c8282ed8bb30103f607713a5d70e697774041515e537940e4
+    file     sha256:4f4072532f31059749fff7b0af3609e86553794fbda410af443a02c6de54dd89
     ");
 }
 
@@ -120,10 +126,45 @@ fn nothing_of_this_machine_gets_in() {
 }
 
 #[test]
+fn obfs4_has_a_layer_above_the_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("lyrebird");
+    for path in ["bin/lyrebird", "licenses/goptlib"] {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "bytes").unwrap();
+    }
+    let mut parts = parts(directory.path());
+    let without = image::layers(&about(), &parts).unwrap();
+    parts.obfs4 = Some(Obfs4 {
+        program: folder.join("bin/lyrebird"),
+        own: OwnLayer {
+            licenses: BTreeMap::from([("goptlib".to_owned(), folder.join("licenses/goptlib"))]),
+            epoch: 42,
+        },
+    });
+    let mut about = about();
+    about
+        .components
+        .push(component("goptlib", "1.6.0", "CC0-1.0"));
+    let layers = image::layers(&about, &parts).unwrap();
+    let (obfs4, others) = layers.split_last().unwrap();
+    assert_eq!(others, without);
+    assert_eq!((&*obfs4.name, obfs4.epoch), ("obfs4", 42));
+    let files: Vec<_> = obfs4
+        .archive
+        .paths()
+        .filter(|path| path.contains("lyrebird") || path.contains("goptlib"))
+        .collect();
+    let expected = ["usr/local/bin/lyrebird", "usr/local/share/licenses/goptlib"];
+    assert_eq!(files, expected);
+}
+
+#[test]
 fn arm_has_a_layer_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let folder = directory.path().join("nyx");
-    for path in ["bin/nyx", "lib/nyx/os.pyc", "licences/python"] {
+    for path in ["bin/nyx", "lib/nyx/os.pyc", "licenses/python"] {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "bytes").unwrap();
@@ -131,9 +172,12 @@ fn arm_has_a_layer_of_its_own() {
     let mut parts = parts(directory.path());
     let without = image::layers(&about(), &parts).unwrap();
     parts.arm = Some(Arm {
-        licences: BTreeMap::from([("python".to_owned(), folder.join("licences/python"))]),
-        folder,
-        epoch: 42,
+        program: folder.join("bin/nyx"),
+        library: folder.join("lib/nyx"),
+        own: OwnLayer {
+            licenses: BTreeMap::from([("python".to_owned(), folder.join("licenses/python"))]),
+            epoch: 42,
+        },
     });
     let mut about = about();
     about
@@ -262,7 +306,7 @@ fn what_is_in_the_image() {
             "relay-health"
           ],
           "Interval": 60000000000,
-          "Timeout": 10000000000,
+          "Timeout": 30000000000,
           "StartPeriod": 1200000000000,
           "Retries": 3
         }
@@ -271,7 +315,7 @@ fn what_is_in_the_image() {
         "type": "layers",
         "diff_ids": [
           "sha256:ef7cc2c1509042b7fcb27c2496b1027f0f1ac0f01b85f892a9df3b778315f856",
-          "sha256:b7b6421f6919a59d739728953ed5c16a1ed75834f7b963b56f4f17e4df91e4dd"
+          "sha256:12c8377fcbca2cc3f695c308fd9c6231e64303c7d8c2f638ad91a95773d139d1"
         ]
       },
       "history": [
@@ -327,6 +371,29 @@ fn an_image_reads_back_from_its_layout() {
     .unwrap();
     let message = image::open(&layout).unwrap_err().to_string();
     assert!(message.ends_with("it lists 0 images, not one"), "{message}");
+}
+
+/// Whoever can write the note on a compressed layer can write any layer beside it.
+// Guards: P1.
+#[test]
+fn a_note_that_lies_about_a_layer_is_not_believed() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = directory.path().join("layout");
+    let image = assemble(&about(), &layout);
+    let mut evil = GzEncoder::new(Vec::new(), Compression::fast());
+    std::io::Write::write_all(&mut evil, b"another archive").unwrap();
+    let evil = evil.finish().unwrap();
+    let digest = Digest::sha256(&evil);
+    fs::write(layout.join("blobs/sha256").join(digest.hex()), &evil).unwrap();
+    for note in fs::read_dir(layout.join("layers")).unwrap() {
+        let note = note.unwrap().path();
+        let mut said: serde_json::Value =
+            serde_json::from_slice(&fs::read(&note).unwrap()).unwrap();
+        said["digest"] = digest.to_string().into();
+        said["size"] = evil.len().into();
+        fs::write(&note, said.to_string()).unwrap();
+    }
+    assert_eq!(assemble(&about(), &layout), image);
 }
 
 #[test]
@@ -445,7 +512,7 @@ fn what_is_attached_leaves_the_image_as_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let layout = directory.path().join("layout");
     let image = assemble(&about(), &layout);
-    let bill = |text: &str| Referrer {
+    let sbom = |text: &str| Referrer {
         media_type: "application/spdx+json",
         title: "tor.spdx.json".to_owned(),
         bytes: text.as_bytes().to_vec(),
@@ -455,9 +522,9 @@ fn what_is_attached_leaves_the_image_as_it_is() {
         serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap()
     };
     let before = index()["manifests"][0].clone();
-    let first = image::attach(&image, &bill("one")).unwrap();
-    assert_eq!(image::attach(&image, &bill("one")).unwrap(), first);
-    let digest = image::attach(&image, &bill("two")).unwrap();
+    let first = image::attach(&image, &sbom("one")).unwrap();
+    assert_eq!(image::attach(&image, &sbom("one")).unwrap(), first);
+    let digest = image::attach(&image, &sbom("two")).unwrap();
     assert_ne!(digest, first);
     assert_eq!(image::open(&layout).unwrap(), image);
 
@@ -491,7 +558,7 @@ fn what_is_attached_leaves_the_image_as_it_is() {
       ],
       "subject": {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "digest": "sha256:d3981c023de8cb3916056753c344645ab5ace885cfde64ad60e97eb6040d975f",
+        "digest": "sha256:a6a44016f516fd3c8282ed8bb30103f607713a5d70e697774041515e537940e4",
         "size": 561
       },
       "annotations": {
@@ -501,6 +568,6 @@ fn what_is_attached_leaves_the_image_as_it_is() {
     "#);
 
     let place = layout.to_str().unwrap();
-    let opened = Foreign::open(place, Limits::default()).unwrap();
+    let opened = ThirdPartyImage::open(place, Limits::default()).unwrap();
     assert_eq!(opened.manifest().unwrap().digest, image.manifest());
 }

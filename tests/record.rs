@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use relaysmith::digest::Digest;
+use relaysmith::base::digest::Digest;
+use relaysmith::base::listing::{Listing, Node};
+use relaysmith::base::target::Target;
+use relaysmith::compare::{ComparisonVerdict, Stage, compare, compare_images};
 use relaysmith::image::{LayerDigests, Variant};
-use relaysmith::record::{
-    Component, ImageRecord, Node, Pin, Record, Toolchain, Tree, Verdict, compare, compare_images,
-};
-use relaysmith::target::Target;
+use relaysmith::record::{ComponentRecord, Facts, ImageRecord, PinRecord, Record, ToolchainRecord};
 
 fn digest(of: &str) -> Digest {
     Digest::sha256(of.as_bytes())
@@ -23,11 +23,11 @@ fn file(bytes: &str, executable: bool) -> Node {
     }
 }
 
-fn component(name: &str, files: &[(&str, Node)]) -> Component {
+fn component(name: &str, files: &[(&str, Node)]) -> ComponentRecord {
     let files = files
         .iter()
         .map(|(path, node)| ((*path).to_owned(), node.clone()));
-    Component::new(name, Tree(files.collect()))
+    ComponentRecord::new(name, Listing(files.collect()))
 }
 
 fn layer(name: &str, content: &str, compressed: &str) -> LayerDigests {
@@ -40,24 +40,24 @@ fn layer(name: &str, content: &str, compressed: &str) -> LayerDigests {
 }
 
 /// tor needs zlib, and so comes after it.
-fn record() -> Record {
-    let toolchain = Toolchain {
+fn facts() -> Facts {
+    let toolchain = ToolchainRecord {
         name: "zig".to_owned(),
         version: "0.15.2".to_owned(),
         digest: digest("zig"),
     };
-    let mut record = Record::new("0.4.9.11", Target::X86_64, 45_553, 1_782_403_099, toolchain);
+    let mut facts = Facts::new("0.4.9.11", Target::X86_64, 45_553, 1_782_403_099, toolchain);
     for (name, version) in [("tor", "0.4.9.11"), ("zlib", "1.3.2")] {
-        let pin = Pin {
+        let pin = PinRecord {
             version: version.to_owned(),
             digest: digest(name),
         };
-        record.sources.insert(name.to_owned(), pin);
+        facts.sources.insert(name.to_owned(), pin);
     }
     let link = Node::Link {
         target: "libz.a".to_owned(),
     };
-    record.components = vec![
+    facts.components = vec![
         component(
             "zlib",
             &[
@@ -76,19 +76,30 @@ fn record() -> Record {
         layers: vec![layer("geoip", "g", "G"), layer("tor", "t", "T")],
         config: digest("config"),
         manifest: digest("manifest"),
+        go: None,
     };
-    record.images = BTreeMap::from([(Variant::Relay, image)]);
-    record
+    facts.images = BTreeMap::from([(Variant::Relay, image)]);
+    facts
+}
+
+fn record() -> Record {
+    changed(|_| ())
+}
+
+/// The same record after `change`.
+fn changed(change: impl FnOnce(&mut Facts)) -> Record {
+    let mut facts = facts();
+    change(&mut facts);
+    Record::new(facts).unwrap()
 }
 
 /// The same record after `change`, as text for people.
-fn report(change: impl Fn(&mut Record)) -> String {
-    let mut got = record();
-    change(&mut got);
+fn report(change: impl Fn(&mut Facts)) -> String {
+    let got = changed(change);
     compare(&record(), &got).text("the record", "this build")
 }
 
-fn relay(record: &mut Record) -> &mut ImageRecord {
+fn relay(record: &mut Facts) -> &mut ImageRecord {
     record.images.get_mut(&Variant::Relay).unwrap()
 }
 
@@ -246,13 +257,13 @@ fn a_wrong_record_is_refused_with_the_line() {
 
 /// A record of two images, of which [`record`] is a part.
 fn with_arm() -> Record {
-    let mut both = record();
-    let python = component("python", &[("bin/python", file("python", true))]);
-    both.components.insert(0, python);
-    let mut arm = relay(&mut both).clone();
-    arm.components.insert("python".to_owned());
-    both.images.insert(Variant::RelayArm, arm);
-    both
+    changed(|both| {
+        let python = component("python", &[("bin/python", file("python", true))]);
+        both.components.insert(0, python);
+        let mut arm = relay(both).clone();
+        arm.components.insert("python".to_owned());
+        both.images.insert(Variant::RelayArm, arm);
+    })
 }
 
 #[test]
@@ -263,11 +274,10 @@ fn one_image_is_recorded_beside_the_other() {
     assert_eq!(arm.clone().joined(Some(record())), with_arm());
     assert_eq!(record().joined(None), record());
     // Not if what both are made of has changed.
-    let mut changed = record();
-    changed.components[0] = component("zlib", &[("lib/libz.a", file("other", false))]);
-    assert_eq!(changed.clone().joined(Some(arm.clone())), changed);
-    let mut newer = record();
-    newer.tor = "0.4.9.13".to_owned();
+    let zlib = component("zlib", &[("lib/libz.a", file("other", false))]);
+    let other = changed(|facts| facts.components[0] = zlib);
+    assert_eq!(other.clone().joined(Some(arm.clone())), other);
+    let newer = changed(|facts| facts.tor = "0.4.9.13".to_owned());
     assert_eq!(newer.clone().joined(Some(arm)), newer);
 }
 
@@ -280,8 +290,38 @@ fn a_part_of_a_record_is_enough_for_a_part_of_the_images() {
 }
 
 #[test]
+fn what_compiled_go_is_recorded_where_there_is_go() {
+    assert!(!record().to_json().unwrap().contains("\"go\""));
+    let go = |version: &str| {
+        let go = ToolchainRecord {
+            name: "go".to_owned(),
+            version: version.to_owned(),
+            digest: digest("go"),
+        };
+        changed(|facts| relay(facts).go = Some(go))
+    };
+    let text = go("1.27.1").to_json().unwrap();
+    assert_eq!(
+        Record::parse(Path::new("r.json"), &text).unwrap(),
+        go("1.27.1")
+    );
+    let other = compare(&go("1.27.1"), &go("1.27.2"));
+    let mut differences = other.differences();
+    let first = differences.next().unwrap();
+    assert_eq!((first.stage, &*first.name), (Stage::Toolchain, "go"));
+    assert!(differences.next().is_none());
+    assert_eq!(
+        compare(&record(), &go("1.27.1")).verdict(),
+        ComparisonVerdict::Absent
+    );
+}
+
+#[test]
 fn equal_records_are_the_same() {
-    assert_eq!(compare(&record(), &record()).verdict(), Verdict::Same);
+    assert_eq!(
+        compare(&record(), &record()).verdict(),
+        ComparisonVerdict::Same
+    );
     insta::assert_snapshot!(report(|_| {}), @r"
     settings     5 same
     sources      2 same
@@ -346,9 +386,62 @@ fn what_was_asked_for_comes_before_what_came_out() {
     ");
 }
 
+/// What came out is compared, and is enough.
+#[test]
+fn another_toolchain_is_not_a_difference() {
+    let debian = |got: &mut Facts| {
+        got.toolchain.name = "debian".to_owned();
+        got.toolchain.version = "1:22.1.8-1+b2".to_owned();
+    };
+    assert_eq!(
+        compare(&record(), &changed(debian)).verdict(),
+        ComparisonVerdict::Same
+    );
+    let without = changed(|got| {
+        debian(got);
+        got.images.clear();
+    });
+    assert_eq!(
+        compare(&record(), &without).verdict(),
+        ComparisonVerdict::Absent
+    );
+}
+
+/// Another user number changes what names that user, and excuses nothing else.
+// Guards: P2.
+#[test]
+fn another_user_excuses_only_what_names_them() {
+    let unexpected = |change: &dyn Fn(&mut Facts)| {
+        let got = changed(|got| {
+            got.uid = 1000;
+            let image = relay(got);
+            image.layers[1] = layer("tor", "t of 1000", "T of 1000");
+            image.config = digest("config of 1000");
+            image.manifest = digest("manifest of 1000");
+            change(got);
+        });
+        let comparison = compare(&record(), &got);
+        let unexpected = comparison.unexpected().map(|item| item.subject());
+        unexpected.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(unexpected(&|_| ()), "");
+    let tampered = |got: &mut Facts| {
+        got.components[1] = component(
+            "tor",
+            &[("bin/tor", file("evil", true)), ("var", Node::Directory)],
+        );
+    };
+    assert!(unexpected(&tampered).contains("bin/tor"));
+    let geoip = |got: &mut Facts| relay(got).layers[0] = layer("geoip", "other", "other");
+    assert!(unexpected(&geoip).contains("geoip"));
+    // Under the same user nothing is excused.
+    let got = changed(|got| relay(got).config = digest("other"));
+    assert_eq!(compare(&record(), &got).unexpected().count(), 1);
+}
+
 #[test]
 fn compression_is_told_apart_from_content() {
-    let change = |got: &mut Record| {
+    let change = |got: &mut Facts| {
         relay(got).layers[0].digest = digest("G, by another gzip");
         relay(got).manifest = digest("manifest 2");
     };
@@ -364,16 +457,15 @@ fn compression_is_told_apart_from_content() {
     after it, perhaps because of it:
       image `relay`, manifest: same content, compressed differently
     ");
-    let mut got = record();
-    change(&mut got);
+    let got = changed(change);
     let comparison = compare(&record(), &got);
-    assert_eq!(comparison.verdict(), Verdict::Recompressed);
+    assert_eq!(comparison.verdict(), ComparisonVerdict::Recompressed);
     let images = compare_images(
         "relay",
         &record().images[&Variant::Relay],
-        &*relay(&mut got),
+        &got.images[&Variant::Relay],
     );
-    assert_eq!(images.verdict(), Verdict::Recompressed);
+    assert_eq!(images.verdict(), ComparisonVerdict::Recompressed);
     insta::assert_snapshot!(serde_json::to_string_pretty(&images).unwrap(), @r#"
     {
       "verdict": "recompressed",
@@ -423,8 +515,14 @@ fn compression_is_told_apart_from_content() {
     "#);
 
     // A manifest that differs for another reason as well is different.
-    relay(&mut got).config = digest("config 2");
-    assert_eq!(compare(&record(), &got).verdict(), Verdict::Different);
+    let got = changed(|got| {
+        change(got);
+        relay(got).config = digest("config 2");
+    });
+    assert_eq!(
+        compare(&record(), &got).verdict(),
+        ComparisonVerdict::Different
+    );
 }
 
 #[test]

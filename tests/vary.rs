@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use relaysmith::vary::{Site, VARIATIONS, Variation};
+use relaysmith::compare::vary::{Site, VARIATIONS, Variation};
 
 /// Prints what a build could find out, a line each, the name before a colon.
 const LOOK: &str = r#"
@@ -83,7 +83,8 @@ impl Scene {
                 false
             }
         };
-        VARIATIONS.iter().filter(can).collect()
+        let all = VARIATIONS.iter().filter(|it| !it.is_emulated());
+        all.filter(can).collect()
     }
 }
 

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{ASSEMBLER, Error, ustar};
-use crate::source::Source;
-use crate::target::Target;
+use crate::base::target::Target;
+use crate::pins::Source;
 
 /// Which image it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,13 +18,49 @@ pub enum Variant {
     /// The same, with `arm` to watch it.
     #[serde(rename = "relay+arm")]
     RelayArm,
+    /// With the transport obfs4, for a bridge.
+    #[serde(rename = "relay+obfs4")]
+    RelayObfs4,
+    /// With both.
+    #[serde(rename = "relay+arm+obfs4")]
+    RelayArmObfs4,
 }
 
 impl Variant {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Relay,
+        Self::RelayArm,
+        Self::RelayObfs4,
+        Self::RelayArmObfs4,
+    ];
+
+    /// The one with these parts.
+    pub fn with(arm: bool, obfs4: bool) -> Self {
+        match (arm, obfs4) {
+            (false, false) => Self::Relay,
+            (true, false) => Self::RelayArm,
+            (false, true) => Self::RelayObfs4,
+            (true, true) => Self::RelayArmObfs4,
+        }
+    }
+
+    /// Whether `arm` is in it.
+    pub fn has_arm(self) -> bool {
+        matches!(self, Self::RelayArm | Self::RelayArmObfs4)
+    }
+
+    /// Whether `lyrebird`, the program of the transport obfs4, is in it.
+    pub fn has_obfs4(self) -> bool {
+        matches!(self, Self::RelayObfs4 | Self::RelayArmObfs4)
+    }
+
     fn suffix(self) -> &'static str {
         match self {
             Self::Relay => "",
             Self::RelayArm => "-arm",
+            Self::RelayObfs4 => "-obfs4",
+            Self::RelayArmObfs4 => "-arm-obfs4",
         }
     }
 }
@@ -34,6 +70,8 @@ impl fmt::Display for Variant {
         f.pad(match self {
             Self::Relay => "relay",
             Self::RelayArm => "relay+arm",
+            Self::RelayObfs4 => "relay+obfs4",
+            Self::RelayArmObfs4 => "relay+arm+obfs4",
         })
     }
 }
@@ -45,8 +83,8 @@ pub struct Component {
     pub name: String,
     /// Upstream's version.
     pub version: String,
-    /// The licence as an SPDX expression.
-    pub licence: String,
+    /// The license as an SPDX expression.
+    pub license: String,
 }
 
 impl From<&Source> for Component {
@@ -54,7 +92,7 @@ impl From<&Source> for Component {
         Self {
             name: source.name.clone(),
             version: source.version.clone(),
-            licence: source.licence.clone(),
+            license: source.license.clone(),
         }
     }
 }
@@ -76,10 +114,23 @@ pub struct About {
     pub components: Vec<Component>,
 }
 
+/// What tells an image apart that is for another user than the usual.
+fn of_user(uid: u32) -> String {
+    match uid {
+        torrc::UID => String::new(),
+        uid => format!("-uid{uid}"),
+    }
+}
+
 impl About {
     /// The tag in a registry: `0.4.9.11`, `0.4.9.11-arm`.
     pub fn tag(&self) -> String {
-        format!("{}{}", self.version, self.variant.suffix())
+        Self::tag_of(&self.version, self.variant, self.uid)
+    }
+
+    /// The tag of such an image; one for another user than the usual has a tag of its own.
+    pub fn tag_of(version: &str, variant: Variant, uid: u32) -> String {
+        format!("{version}{}{}", variant.suffix(), of_user(uid))
     }
 
     /// The name under which engines load it: `relaysmith/tor:0.4.9.11`.
@@ -90,7 +141,18 @@ impl About {
     /// The name of the loadable file: `tor-0.4.9.11-x86_64-linux-musl.tar`.
     pub fn file_name(&self) -> String {
         let release = Self::release(&self.version, self.target, self.variant);
-        format!("tor-{release}.tar")
+        format!("tor-{release}{}.tar", of_user(self.uid))
+    }
+
+    /// The name of the loadable file with images for several platforms: `tor-0.4.9.11-arm.tar`.
+    pub fn file_name_of_all(&self) -> String {
+        format!("tor-{}.tar", self.tag())
+    }
+
+    /// The name under which an engine that has no name for several platforms loads one of them:
+    /// `relaysmith/tor:0.4.9.11-arm-arm64`.
+    pub fn reference_on_platform(&self) -> String {
+        format!("{}-{}", self.reference(), self.target.oci_architecture())
     }
 
     /// What an image is called where file names tell images apart:
@@ -123,8 +185,8 @@ impl About {
                 "https://gitlab.torproject.org/tpo/core/tor".into(),
             ),
             ("revision", format!("tor-{}", self.version)),
-            ("licenses", self.licences()),
-            ("created", crate::date::rfc3339(self.epoch)),
+            ("licenses", self.licenses()),
+            ("created", crate::base::date::rfc3339(self.epoch)),
         ];
         let defined = defined
             .into_iter()
@@ -140,13 +202,13 @@ impl About {
     }
 
     /// One SPDX expression for all components.
-    pub(crate) fn licences(&self) -> String {
+    pub(crate) fn licenses(&self) -> String {
         let components = self.components.iter();
         // A choice stays one, in brackets; of the rest, each is named once.
         let each: BTreeSet<String> = components
-            .flat_map(|part| match part.licence.contains(" OR ") {
-                true => vec![format!("({})", part.licence)],
-                false => part.licence.split(" AND ").map(str::to_owned).collect(),
+            .flat_map(|part| match part.license.contains(" OR ") {
+                true => vec![format!("({})", part.license)],
+                false => part.license.split(" AND ").map(str::to_owned).collect(),
             })
             .collect();
         each.into_iter().collect::<Vec<_>>().join(" AND ")

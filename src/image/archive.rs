@@ -1,12 +1,15 @@
 //! A tar archive before it is written: a sorted map from paths to entries.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+
 use super::Error;
 use super::ustar::{self, Header, Kind};
+use crate::base::digest::copy;
 
 /// Who owns an entry: numbers only, since names mean something else on each machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +154,7 @@ impl Archive {
             if let Entry::File { content, .. } = entry {
                 size += match content {
                     Content::Bytes(bytes) => bytes.len() as u64,
-                    Content::File(path) => fs_err::metadata(path)?.len(),
+                    Content::File(path) => open(path)?.1,
                 };
             }
         }
@@ -191,10 +194,9 @@ impl Archive {
                     mode,
                     owner,
                 } => {
-                    let mut file = fs_err::File::open(from)?;
-                    let size = file.metadata()?.len();
+                    let (mut file, size) = open(from)?;
                     header(Kind::File { size }, *mode, *owner).write(out)?;
-                    let copied = io::copy(&mut (&mut file).take(size), out)?;
+                    let copied = copy(&mut (&mut file).take(size), out)?;
                     if copied != size || file.read(&mut [0])? != 0 {
                         return Err(Error::Changed { path: from.clone() });
                     }
@@ -263,6 +265,22 @@ impl Entry {
         mode: 0o755,
         owner: Owner::ROOT,
     };
+}
+
+/// A plain file and its size. A link is not followed, and a FIFO not waited for: whoever judged
+/// the path before may have seen something else there.
+fn open(path: &Path) -> Result<(fs_err::File, u64), Error> {
+    let mut options = fs_err::OpenOptions::new();
+    options.read(true);
+    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    let metadata = file.metadata()?;
+    match metadata.is_file() {
+        true => Ok((file, metadata.len())),
+        false => Err(Error::Special {
+            path: path.to_path_buf(),
+        }),
+    }
 }
 
 /// `usr`, `usr/local` for `usr/local/bin`.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ASSEMBLER, About, Error, Layer, LayerDigests, Variant};
-use crate::date::rfc3339;
-use crate::digest::Digest;
+use super::{ASSEMBLER, About, Error, Layer, LayerDigests};
+use crate::base::date::rfc3339;
+use crate::base::digest::Digest;
 
 /// A second in the unit of [`Healthcheck`].
 pub const SECOND: u64 = 1_000_000_000;
@@ -34,8 +34,8 @@ impl Default for Healthcheck {
         Self {
             test: vec!["CMD".to_owned(), "relay-health".to_owned()],
             interval: 60 * SECOND,
-            // It answers within 8 seconds, whatever tor does.
-            timeout: 10 * SECOND,
+            // It answers within 27 seconds, whatever tor does, and at once where bytes arrive.
+            timeout: 30 * SECOND,
             // As long as it says `starting` itself.
             start_period: 20 * 60 * SECOND,
             retries: 3,
@@ -143,7 +143,7 @@ impl ImageConfig {
             // Where `/etc/passwd` puts tor's user, said for any other that `--user` names, too.
             "HOME=/tordata".to_owned(),
         ];
-        if about.variant == Variant::RelayArm {
+        if about.variant.has_arm() {
             // Engines say `xterm`, which has no colours; arm's curses know this one by heart.
             env.push("TERM=xterm-256color".to_owned());
         }

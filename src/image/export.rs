@@ -1,18 +1,20 @@
 //! What people take away: a layout, and one file that is that layout and a Docker image too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::layout::{copy_blob, json};
-use super::oci::{self, DockerImage, blob_path};
+use super::oci::{self, Descriptor, DockerImage, Index, blob_path};
 use super::{About, Archive, Content, Error, Image, Owner};
-use crate::digest::{Digest, HashingWriter};
-use crate::replace;
+use crate::base::digest::{Digest, HashingWriter};
+use crate::base::replace;
 
 /// What was exported, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
+    /// What names it in a registry: the digest of the manifest, or of the index of several.
+    pub digest: Digest,
     /// The directory of the layout.
     pub layout: PathBuf,
     /// The loadable file.
@@ -30,78 +32,174 @@ pub struct Exported {
 /// leaves each of the two as it was or as it will be: blobs get their names when they are whole,
 /// the index that refers to them changes after them and in one step, and what it no longer
 /// refers to goes last. The next run sweeps up what was left.
+///
+/// # Errors
+/// When a file cannot be read or written, or a blob is not what its name says.
 pub fn export(image: &Image, about: &About, dist: &Path) -> Result<Exported, Error> {
-    let layout = dist.join("oci");
-    let blobs = layout.join("blobs/sha256");
-    fs_err::create_dir_all(&blobs)?;
-    // One run at a time, also against one that sweeps. Closing the directory unlocks it.
-    let lock = fs_err::File::open(dist)?;
-    rustix::fs::flock(lock.file(), rustix::fs::FlockOperation::LockExclusive)
-        .map_err(io::Error::from)?;
-    for directory in [dist, &layout, &blobs] {
-        replace::sweep(directory)?;
-    }
-
-    let mut written = false;
-    for (digest, size) in image.blobs() {
-        written |= export_blob(image.layout(), &layout, &digest, size)?;
-    }
-    written |= replace::with_bytes(&layout.join("oci-layout"), oci::OCI_LAYOUT)?;
-    let index = fs_err::read(image.layout().join("index.json"))?;
-    written |= replace::with_bytes(&layout.join("index.json"), &index)?;
-    written |= remove_others(image, &blobs)?;
-
-    let archive = dist.join(about.file_name());
-    let contents = loadable(image, about)?;
-    let archive_digest = digest_of(&contents, about.epoch, io::sink())?;
-    if !has_digest(&archive, &archive_digest) {
-        let file = replace::begin(dist)?;
-        let mut out = BufWriter::new(file);
-        digest_of(&contents, about.epoch, &mut out)?;
-        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        replace::put(file, &archive)?;
-        written = true;
-    }
-    Ok(Exported {
-        layout,
-        archive,
-        archive_digest,
-        written,
-    })
+    let contents = Contents {
+        images: &[(image, about)],
+        inner: None,
+        index: fs_err::read(image.layout().join("index.json"))?,
+        name: about.file_name(),
+    };
+    contents.export(image.manifest(), dist)
 }
 
-/// The loadable file: the layout, and the list that Docker looks for.
-fn loadable(image: &Image, about: &About) -> Result<Archive, Error> {
-    let path = |digest| blob_path(&digest);
-    let docker = [DockerImage {
-        config: path(image.config()),
-        repo_tags: vec![about.reference()],
-        layers: image
-            .layers()
-            .iter()
-            .map(|layer| path(layer.digest))
-            .collect(),
-    }];
-    let mut archive = Archive::default();
-    let mut add = |name: &str, content| archive.file(name, 0o644, Owner::ROOT, content);
-    add("manifest.json", Content::Bytes(json(&docker)?))?;
-    add("oci-layout", Content::Bytes(oci::OCI_LAYOUT.to_vec()))?;
-    add(
-        "index.json",
-        Content::File(image.layout().join("index.json")),
-    )?;
-    // Two layers may be equal: one blob then.
-    for digest in image
-        .blobs()
-        .map(|(digest, _)| digest)
-        .collect::<BTreeSet<_>>()
-    {
-        add(
-            &blob_path(&digest),
-            Content::File(image.layout().join(blob_path(&digest))),
-        )?;
+/// The same for `images` for several platforms under one name: the layout holds one index of
+/// them, and the file is [`About::file_name_of_all`]. They stand in the order of their targets,
+/// whatever the order in which they are given.
+///
+/// # Errors
+/// As those of [`export`], and when there are none, or two are for one platform.
+pub fn export_all(images: &[(&Image, &About)], dist: &Path) -> Result<Exported, Error> {
+    let mut images = images.to_vec();
+    images.sort_by_key(|(_, about)| about.target);
+    let twice = images.windows(2).any(|it| it[0].1.target == it[1].1.target);
+    let (Some((_, about)), false) = (images.first(), twice) else {
+        return Err(Error::Platforms {
+            count: images.len(),
+        });
+    };
+    let manifests = images
+        .iter()
+        .map(|(image, about)| image.descriptor().on(about.target));
+    let inner = json(&Index::of(manifests.collect()))?;
+    let digest = Digest::sha256(&inner);
+    let descriptor = Descriptor::new(oci::INDEX, digest, inner.len() as u64);
+    let contents = Contents {
+        images: &images,
+        inner: Some((digest, inner)),
+        index: json(&Index::named(descriptor, about))?,
+        name: about.file_name_of_all(),
+    };
+    contents.export(digest, dist)
+}
+
+/// What is to be exported.
+struct Contents<'a> {
+    /// The images; at least one.
+    images: &'a [(&'a Image, &'a About)],
+    /// The index of several.
+    inner: Option<(Digest, Vec<u8>)>,
+    /// `index.json`.
+    index: Vec<u8>,
+    /// The name of the loadable file.
+    name: String,
+}
+
+impl Contents<'_> {
+    /// Every blob that is on disk: its digest, its size, and the layout it is in. Images for
+    /// several platforms have layers in common, and two layers may be equal.
+    fn blobs(&self) -> BTreeMap<Digest, (u64, &Path)> {
+        let of_one = |image: &'_ Image| -> Vec<(Digest, u64)> { image.blobs().collect() };
+        let images = self.images.iter();
+        images
+            .flat_map(|(image, _)| {
+                let blobs = of_one(image).into_iter();
+                blobs.map(|(digest, size)| (digest, (size, image.layout())))
+            })
+            .collect()
     }
-    Ok(archive)
+
+    fn export(&self, digest: Digest, dist: &Path) -> Result<Exported, Error> {
+        let layout = dist.join("oci");
+        let blobs = layout.join("blobs/sha256");
+        fs_err::create_dir_all(&blobs)?;
+        // One run at a time, also against one that sweeps. Closing the directory unlocks it.
+        let lock = fs_err::File::open(dist)?;
+        lock.file().lock()?;
+        for directory in [dist, &layout, &blobs] {
+            replace::sweep(directory)?;
+        }
+
+        let mut written = false;
+        for (digest, (size, from)) in self.blobs() {
+            written |= export_blob(from, &layout, &digest, size)?;
+        }
+        if let Some((digest, bytes)) = &self.inner {
+            written |= replace::with_bytes(&layout.join(blob_path(digest)), bytes)?;
+        }
+        written |= replace::with_bytes(&layout.join("oci-layout"), oci::OCI_LAYOUT)?;
+        written |= replace::with_bytes(&layout.join("index.json"), &self.index)?;
+        written |= self.remove_others(&blobs)?;
+
+        let archive = dist.join(&self.name);
+        let contents = self.loadable()?;
+        let epoch = self.images.iter().map(|(_, about)| about.epoch).max();
+        let epoch = epoch.unwrap_or_default();
+        let archive_digest = digest_of(&contents, epoch, io::sink())?;
+        if !has_digest(&archive, &archive_digest) {
+            let file = replace::begin(dist)?;
+            let mut out = BufWriter::new(file);
+            digest_of(&contents, epoch, &mut out)?;
+            let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+            replace::put(file, &archive)?;
+            written = true;
+        }
+        Ok(Exported {
+            digest,
+            layout,
+            archive,
+            archive_digest,
+            written,
+        })
+    }
+
+    /// The loadable file: the layout, and the list that Docker looks for. That list knows no
+    /// platforms, so of several images each has a name of its own in it.
+    fn loadable(&self) -> Result<Archive, Error> {
+        let path = |digest| blob_path(&digest);
+        let listed = |(image, about): &(&Image, &About)| DockerImage {
+            config: path(image.config()),
+            repo_tags: vec![match self.inner {
+                None => about.reference(),
+                Some(_) => about.reference_on_platform(),
+            }],
+            layers: image
+                .layers()
+                .iter()
+                .map(|layer| path(layer.digest))
+                .collect(),
+        };
+        let docker: Vec<DockerImage> = self.images.iter().map(listed).collect();
+        let mut archive = Archive::default();
+        let mut add = |name: &str, content| archive.file(name, 0o644, Owner::ROOT, content);
+        add("manifest.json", Content::Bytes(json(&docker)?))?;
+        add("oci-layout", Content::Bytes(oci::OCI_LAYOUT.to_vec()))?;
+        add("index.json", Content::Bytes(self.index.clone()))?;
+        if let Some((digest, bytes)) = &self.inner {
+            add(&blob_path(digest), Content::Bytes(bytes.clone()))?;
+        }
+        for (digest, (_, from)) in self.blobs() {
+            let name = blob_path(&digest);
+            add(&name, Content::File(from.join(&name)))?;
+        }
+        Ok(archive)
+    }
+
+    /// Removes the blobs of older images; says whether there were any.
+    fn remove_others(&self, blobs: &Path) -> Result<bool, Error> {
+        let inner = self.inner.iter().map(|(digest, _)| *digest);
+        let wanted: BTreeSet<String> = self
+            .blobs()
+            .into_keys()
+            .chain(inner)
+            .map(|digest| digest.hex())
+            .collect();
+        let mut removed = false;
+        for entry in fs_err::read_dir(blobs)? {
+            let entry = entry?;
+            if !entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| wanted.contains(name))
+            {
+                fs_err::remove_file(entry.path())?;
+                removed = true;
+            }
+        }
+        Ok(removed)
+    }
 }
 
 fn digest_of(archive: &Archive, epoch: u64, out: impl Write) -> Result<Digest, Error> {
@@ -127,25 +225,10 @@ fn export_blob(from: &Path, to: &Path, digest: &Digest, size: u64) -> Result<boo
     Ok(true)
 }
 
-/// Removes the blobs of older images; says whether there were any.
-fn remove_others(image: &Image, blobs: &Path) -> Result<bool, Error> {
-    let wanted: BTreeSet<String> = image.blobs().map(|(digest, _)| digest.hex()).collect();
-    let mut removed = false;
-    for entry in fs_err::read_dir(blobs)? {
-        let entry = entry?;
-        if !entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| wanted.contains(name))
-        {
-            fs_err::remove_file(entry.path())?;
-            removed = true;
-        }
-    }
-    Ok(removed)
-}
-
 /// A file that is absent or unreadable is written anew, and that says why it cannot be.
 fn has_digest(path: &Path, digest: &Digest) -> bool {
     copy_blob(path, digest, &mut io::sink()).is_ok_and(|found| found == *digest)
 }
+
+#[cfg(test)]
+mod tests;

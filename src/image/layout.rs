@@ -4,15 +4,16 @@ use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::config::{self, ImageConfig};
 use super::oci::{self, Descriptor, Index, Manifest, blob_path};
 use super::{ASSEMBLER, About, Error, Layer, LayerDigests};
-use crate::digest::{Digest, HashingReader};
-use crate::progress::Progress;
-use crate::replace;
+use crate::base::digest::{Digest, HashingReader, copy};
+use crate::base::progress::Progress;
+use crate::base::replace;
 
 /// An image in a layout on disk, every blob of which has the bytes that its digest names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,22 @@ pub struct Image {
 }
 
 impl Image {
+    /// The image that `manifest` describes in `layout`, once its blobs are there and hashed; there
+    /// is no other way to make an `Image`.
+    fn new(
+        layout: &Path,
+        manifest: Descriptor,
+        config: Descriptor,
+        layers: Vec<LayerDigests>,
+    ) -> Self {
+        Self {
+            layout: layout.to_owned(),
+            manifest,
+            config,
+            layers,
+        }
+    }
+
     /// The directory of the layout.
     pub fn layout(&self) -> &Path {
         &self.layout
@@ -97,26 +114,43 @@ pub fn assemble(
     replace::with_bytes(&layout.join("oci-layout"), oci::OCI_LAYOUT)?;
     let index = Index::new(manifest.clone(), about);
     replace::with_bytes(&layout.join("index.json"), &json(&index)?)?;
-    Ok(Image {
-        layout: layout.to_owned(),
-        manifest,
-        config,
-        layers: written,
-    })
+    Ok(Image::new(layout, manifest, config, written))
 }
 
 /// Reads the layout in the directory `layout`, which must hold one image, and hashes every blob.
 pub fn open(layout: &Path) -> Result<Image, Error> {
+    let mut images = open_each(layout)?;
+    match images.len() {
+        1 => Ok(images.swap_remove(0)),
+        count => Err(Error::Layout {
+            path: layout.join("index.json"),
+            problem: format!("it lists {count} images, not one"),
+        }),
+    }
+}
+
+/// Reads every image of the layout in the directory `layout`, those of an index in it too, and
+/// hashes every blob.
+pub fn open_each(layout: &Path) -> Result<Vec<Image>, Error> {
     let path = layout.join("index.json");
     let index: Index = parse(&path, &fs_err::read(&path)?)?;
-    let listed = index.manifests.iter();
-    let images: Vec<&Descriptor> = listed.filter(|it| it.artifact_type.is_none()).collect();
-    let [manifest] = images[..] else {
-        return Err(Error::Layout {
-            path,
-            problem: format!("it lists {} images, not one", images.len()),
-        });
-    };
+    let mut manifests = Vec::new();
+    for listed in index.manifests {
+        if oci::is_index(&listed.media_type) {
+            let inner: Index = document(layout, &listed)?;
+            manifests.extend(inner.manifests);
+        } else {
+            manifests.push(listed);
+        }
+    }
+    manifests.retain(|listed| listed.artifact_type.is_none());
+    let images = manifests.iter();
+    images
+        .map(|manifest| read_image(layout, manifest))
+        .collect()
+}
+
+fn read_image(layout: &Path, manifest: &Descriptor) -> Result<Image, Error> {
     let document: Manifest = document(layout, manifest)?;
     let config: config::Layers = self::document(layout, &document.config)?;
     let described: Vec<_> = config.each().collect();
@@ -137,12 +171,8 @@ pub fn open(layout: &Path) -> Result<Image, Error> {
             size: layer.size,
         });
     }
-    Ok(Image {
-        layout: layout.to_owned(),
-        manifest: Descriptor::new(oci::MANIFEST, manifest.digest, manifest.size),
-        config: document.config,
-        layers,
-    })
+    let manifest = Descriptor::new(oci::MANIFEST, manifest.digest, manifest.size);
+    Ok(Image::new(layout, manifest, document.config, layers))
 }
 
 pub(super) fn json(document: &impl Serialize) -> Result<Vec<u8>, Error> {
@@ -151,8 +181,9 @@ pub(super) fn json(document: &impl Serialize) -> Result<Vec<u8>, Error> {
 
 fn put_layer(layer: &Layer, layout: &Path, progress: &dyn Progress) -> Result<LayerDigests, Error> {
     // To hash the archive takes a fiftieth of the time of compressing it.
-    let note = note_of(layout, &layer.diff_id()?);
-    if let Some(known) = known_layer(&note, layout) {
+    let diff_id = layer.diff_id()?;
+    let note = note_of(layout, &diff_id);
+    if let Some(known) = known_layer(&note, layout, &diff_id) {
         let name = layer.name.clone();
         return Ok(LayerDigests { name, ..known });
     }
@@ -173,12 +204,24 @@ fn note_of(layout: &Path, diff_id: &Digest) -> PathBuf {
     layout.join(format!("layers/{ASSEMBLER}-{}.json", diff_id.hex()))
 }
 
-/// The layer that a note speaks of, if the note can be read and the blob is what it says.
-fn known_layer(note: &Path, layout: &Path) -> Option<LayerDigests> {
+/// The layer that a note speaks of, if the note can be read, the blob is what it says, and the
+/// archive in it is the one that is wanted: whoever can write the note can write any blob.
+fn known_layer(note: &Path, layout: &Path, diff_id: &Digest) -> Option<LayerDigests> {
     let known: LayerDigests = serde_json::from_slice(&fs_err::read(note).ok()?).ok()?;
-    let right = note_of(layout, &known.diff_id) == note;
     let blob = Descriptor::new(oci::LAYER, known.digest, known.size);
-    (right && check_blob(layout, &blob).is_ok()).then_some(known)
+    let right = known.diff_id == *diff_id
+        && check_blob(layout, &blob).is_ok()
+        && plain_digest(layout, &blob).is_ok_and(|found| found == *diff_id);
+    right.then_some(known)
+}
+
+/// The digest of the archive in a blob. It is decompressed and thrown away.
+fn plain_digest(layout: &Path, blob: &Descriptor) -> io::Result<Digest> {
+    let file = fs_err::File::open(layout.join(blob_path(&blob.digest)))?;
+    if file.metadata()?.len() != blob.size {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Digest::of_reader(&blob.digest, MultiGzDecoder::new(BufReader::new(file)))
 }
 
 fn put_document(
@@ -217,7 +260,7 @@ fn check_blob(layout: &Path, descriptor: &Descriptor) -> Result<(), Error> {
 /// Writes the file `from` to `to`; the digest of what went by is of the algorithm of `like`.
 pub(super) fn copy_blob(from: &Path, like: &Digest, to: &mut impl Write) -> io::Result<Digest> {
     let file = fs_err::File::open(from)?;
-    let mut reader = HashingReader::new(like, BufReader::new(file));
-    io::copy(&mut reader, to)?;
+    let mut reader = HashingReader::new(like, file);
+    copy(&mut reader, to)?;
     Ok(reader.finish())
 }

@@ -5,10 +5,10 @@ mod about;
 mod archive;
 mod config;
 mod export;
-pub mod foreign;
 mod layer;
 mod layout;
 mod oci;
+pub mod read;
 mod referrer;
 mod rootfs;
 mod ustar;
@@ -19,13 +19,16 @@ use std::path::PathBuf;
 pub use about::{About, Component, Variant};
 pub use archive::{Archive, Content, Owner};
 pub use config::{Healthcheck, SECOND};
-pub use export::{Exported, export};
+pub use export::{Exported, export, export_all};
 pub use layer::{Layer, LayerDigests};
-pub use layout::{Image, assemble, open};
+pub use layout::{Image, assemble, open, open_each};
 pub use referrer::{Referrer, attach};
-pub use rootfs::{Arm, Licences, Parts, layers};
+pub(crate) use rootfs::TORRC_DEFAULTS;
+/// The highest user that an image can be for: a tar header holds no more.
+pub const MAX_UID: u32 = ustar::MAX_ID;
+pub use rootfs::{Arm, Licenses, Obfs4, OwnLayer, Parts, layers};
 
-use crate::digest::Digest;
+use crate::base::digest::Digest;
 
 /// The version of everything in here that decides bytes: tar, gzip, the config, the manifest.
 /// Equal input and equal versions give equal digests; whatever could change them raises it.
@@ -88,6 +91,14 @@ pub enum Error {
         /// The user's number.
         uid: u32,
     },
+    /// Images that cannot stand in one index.
+    #[error(
+        "{count} images cannot be one image for several platforms: expected one or more, each for another platform"
+    )]
+    Platforms {
+        /// How many there are.
+        count: usize,
+    },
     /// A file of a layout that is not what the specification or its own name says.
     #[error("`{}` is not part of an image layout: {problem}", path.display())]
     Layout {
@@ -107,7 +118,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What mends it, where something does.
+    /// What fixes it, where something does.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Uid { .. } => Some("choose another user with `--uid`".into()),

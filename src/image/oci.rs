@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::About;
-use crate::digest::Digest;
+use crate::base::digest::Digest;
+use crate::base::target::Target;
 
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// The file that marks a directory as an image layout.
 pub(super) const OCI_LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -42,6 +43,15 @@ impl Descriptor {
             annotations: BTreeMap::new(),
             platform: None,
         }
+    }
+
+    /// The same, with what the image runs on.
+    pub(super) fn on(mut self, target: Target) -> Self {
+        self.platform = Some(Platform {
+            architecture: target.oci_architecture().to_owned(),
+            os: "linux".to_owned(),
+        });
+        self
     }
 
     /// What the image is called.
@@ -128,8 +138,14 @@ pub(super) struct Index {
 
 impl Index {
     /// The index of a layout that holds one image.
-    pub(super) fn new(mut manifest: Descriptor, about: &About) -> Self {
-        manifest.annotations = BTreeMap::from([
+    pub(super) fn new(manifest: Descriptor, about: &About) -> Self {
+        Self::named(manifest.on(about.target), about)
+    }
+
+    /// The index of a layout that holds one thing, by the name of the image that `about`
+    /// describes.
+    pub(super) fn named(mut thing: Descriptor, about: &About) -> Self {
+        thing.annotations = BTreeMap::from([
             // The first alone is a tag.
             (NAMES[0].to_owned(), about.tag()),
             (
@@ -137,14 +153,16 @@ impl Index {
                 format!("docker.io/{}", about.reference()),
             ),
         ]);
-        manifest.platform = Some(Platform {
-            architecture: about.target.oci_architecture().to_owned(),
-            os: "linux".to_owned(),
-        });
+        Self::of(vec![thing])
+    }
+
+    /// The index of one image for several platforms: what it is called is no part of it, so that
+    /// its digest does not depend on that.
+    pub(super) fn of(manifests: Vec<Descriptor>) -> Self {
         Self {
             schema_version: 2,
             media_type: INDEX.to_owned(),
-            manifests: vec![manifest],
+            manifests,
         }
     }
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::layout::json;
 use super::oci::{self, Descriptor, blob_path};
 use super::{Error, Image};
-use crate::digest::Digest;
-use crate::replace;
+use crate::base::digest::Digest;
+use crate::base::replace;
 
 /// The config of what needs none, and its type.
 const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
@@ -23,7 +23,7 @@ pub struct Referrer {
     pub media_type: &'static str,
     /// What to call its file.
     pub title: String,
-    /// All of it.
+    /// Its bytes.
     pub bytes: Vec<u8>,
     /// When it was made, in seconds since 1970.
     pub epoch: u64,
@@ -61,7 +61,7 @@ pub fn attach(image: &Image, referrer: &Referrer) -> Result<Digest, Error> {
         subject: subject.clone(),
         annotations: BTreeMap::from([(
             "org.opencontainers.image.created",
-            crate::date::rfc3339(referrer.epoch),
+            crate::base::date::rfc3339(referrer.epoch),
         )]),
     };
     let mut descriptor = put(layout, oci::MANIFEST, &json(&manifest)?)?;

@@ -11,7 +11,7 @@ use super::{About, Archive, Content, Error, Layer, Owner};
 pub struct Parts {
     /// The program.
     pub tor: PathBuf,
-    /// What looks at tor's surroundings before it starts tor.
+    /// What looks at tor's environment before it starts tor.
     pub start: PathBuf,
     /// What the engine asks whether the relay is well.
     pub health: PathBuf,
@@ -19,22 +19,42 @@ pub struct Parts {
     pub geoip: PathBuf,
     /// The table of IPv6 addresses and countries.
     pub geoip6: PathBuf,
-    /// The licence texts that must go with the program.
-    pub licences: Licences,
+    /// The license texts that must go with the program.
+    pub licenses: Licenses,
     /// What to watch the relay with, if it is to be in the image.
     pub arm: Option<Arm>,
+    /// The transport obfs4, if it is to be in the image.
+    pub obfs4: Option<Obfs4>,
 }
 
-/// Licence texts by their path below `/usr/local/share/licenses`: `openssl`.
-pub type Licences = BTreeMap<String, PathBuf>;
+/// License texts by their path below `/usr/local/share/licenses`: `openssl`.
+pub type Licenses = BTreeMap<String, PathBuf>;
 
-/// nyx, which was once arm, and the Python that it is written in.
+/// nyx, which was once arm, with the Python that it is written in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arm {
-    /// The folder with the program `bin/nyx` and all it reads, `lib/nyx`.
-    pub folder: PathBuf,
-    /// The licence texts that must go with it, by component and by no other name.
-    pub licences: Licences,
+    /// The program.
+    pub program: PathBuf,
+    /// The folder with all that it reads.
+    pub library: PathBuf,
+    /// What every layer of its own has.
+    pub own: OwnLayer,
+}
+
+/// What tor starts to speak obfs4.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obfs4 {
+    /// The program, `lyrebird`.
+    pub program: PathBuf,
+    /// What every layer of its own has.
+    pub own: OwnLayer,
+}
+
+/// What a part brings that has a layer of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnLayer {
+    /// The license texts that must go with it, by component and by no other name.
+    pub licenses: Licenses,
     /// When the newest of its sources was released, in seconds since 1970: the layer's time,
     /// which is not tor's so that a new tor does not change the layer.
     pub epoch: u64,
@@ -42,12 +62,14 @@ pub struct Arm {
 
 /// What the image is built for; the torrc, read after this, has the last word. It is not where
 /// tor looks for it by itself, since the user's directory is mounted there: `start` names it.
-const TORRC_DEFAULTS: &str = "\
+pub(crate) const TORRC_DEFAULTS: &str = "\
 DataDirectory /tordata
 # Here the health check asks tor, and finds out where that is.
 ControlSocket /tordata/control.sock
 ControlPortWriteToFile /tordata/control-ports
 CookieAuthentication 1
+# The health check opens a connection each minute, of which tor would say so each time.
+Log [control]warn [~control]notice stdout
 ";
 
 /// The layers of the image, the lowest first. An engine takes a layer again when one below it
@@ -59,27 +81,47 @@ pub fn layers(about: &About, parts: &Parts) -> Result<Vec<Layer>, Error> {
     }
     layers.push(geoip(about, parts)?);
     layers.push(tor(about, parts)?);
+    // Last: without it the others stay as they are, and so does what they stand on.
+    if let Some(part) = &parts.obfs4 {
+        layers.push(obfs4(about, part)?);
+    }
     Ok(layers)
+}
+
+/// The program that speaks obfs4; tor starts it, if its torrc says so.
+fn obfs4(about: &About, part: &Obfs4) -> Result<Layer, Error> {
+    let mut archive = Archive::default();
+    let program = Content::File(part.program.clone());
+    archive.file("usr/local/bin/lyrebird", 0o755, Owner::ROOT, program)?;
+    add_licenses(&mut archive, &part.own.licenses)?;
+    Ok(Layer {
+        name: "obfs4".to_owned(),
+        created_by: created_by("lyrebird", about, |name| {
+            part.own.licenses.contains_key(name)
+        }),
+        epoch: part.own.epoch,
+        archive,
+    })
 }
 
 /// `arm`, under the name it has today and the one that it had.
 fn arm(about: &About, part: &Arm) -> Result<Layer, Error> {
     let mut archive = Archive::default();
-    let program = Content::File(part.folder.join("bin/nyx"));
+    let program = Content::File(part.program.clone());
     archive.file("usr/local/bin/nyx", 0o755, Owner::ROOT, program)?;
     archive.symlink("usr/local/bin/arm", "nyx")?;
-    archive.tree("usr/local/lib/nyx", &part.folder.join("lib/nyx"))?;
-    add_licences(&mut archive, &part.licences)?;
+    archive.tree("usr/local/lib/nyx", &part.library)?;
+    add_licenses(&mut archive, &part.own.licenses)?;
     Ok(Layer {
         name: "arm".to_owned(),
-        created_by: created_by("nyx", about, |name| part.licences.contains_key(name)),
-        epoch: part.epoch,
+        created_by: created_by("nyx", about, |name| part.own.licenses.contains_key(name)),
+        epoch: part.own.epoch,
         archive,
     })
 }
 
-fn add_licences(archive: &mut Archive, licences: &Licences) -> Result<(), Error> {
-    for (name, file) in licences {
+fn add_licenses(archive: &mut Archive, licenses: &Licenses) -> Result<(), Error> {
+    for (name, file) in licenses {
         let path = format!("usr/local/share/licenses/{name}");
         archive.file(&path, 0o644, Owner::ROOT, Content::File(file.clone()))?;
     }
@@ -128,14 +170,15 @@ fn tor(about: &About, parts: &Parts) -> Result<Layer, Error> {
     ] {
         archive.file(path, 0o755, Owner::ROOT, Content::File(file.clone()))?;
     }
-    add_licences(&mut archive, &parts.licences)?;
-    let of_arm = |name: &str| {
-        let arm = parts.arm.as_ref();
-        arm.is_some_and(|arm| arm.licences.contains_key(name))
+    add_licenses(&mut archive, &parts.licenses)?;
+    let of_others = |name: &str| {
+        let arm = parts.arm.iter().map(|part| &part.own);
+        let mut others = arm.chain(parts.obfs4.iter().map(|part| &part.own));
+        others.any(|own| own.licenses.contains_key(name))
     };
     Ok(Layer {
         name: "tor".to_owned(),
-        created_by: created_by("tor", about, |name| !of_arm(name)),
+        created_by: created_by("tor", about, |name| !of_others(name)),
         epoch: about.epoch,
         archive,
     })

@@ -2,23 +2,38 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Tree};
-use crate::digest::Digest;
+use super::Error;
+use crate::base::digest::Digest;
+use crate::base::listing::Listing;
+use crate::base::replace;
+use crate::base::target::Target;
 use crate::image::{Image, LayerDigests, Variant};
-use crate::replace;
-use crate::target::Target;
 
 /// Goes up when a field changes its meaning.
 pub(super) const FORMAT: u64 = 1;
 
-/// What one build took and gave.
+/// What one build took and gave, free of contradictions. Its facts can be read and not changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Record(Facts);
+
+impl Deref for Record {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        &self.0
+    }
+}
+
+/// What a record says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub struct Facts {
     format: u64,
     /// The version of the assembler: [`crate::image::ASSEMBLER`].
     pub assembler: u32,
@@ -31,11 +46,11 @@ pub struct Record {
     /// Seconds since 1970.
     pub source_date_epoch: u64,
     /// The pins that went in, by name.
-    pub sources: BTreeMap<String, Pin>,
+    pub sources: BTreeMap<String, PinRecord>,
     /// What compiled them.
-    pub toolchain: Toolchain,
+    pub toolchain: ToolchainRecord,
     /// What each component gave, in the order of the build: those a component needs come first.
-    pub components: Vec<Component>,
+    pub components: Vec<ComponentRecord>,
     /// The images made of them.
     pub images: BTreeMap<Variant, ImageRecord>,
 }
@@ -43,7 +58,7 @@ pub struct Record {
 /// The version and the digest of a pinned file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pin {
+pub struct PinRecord {
     /// Upstream's version.
     pub version: String,
     /// The digest of the file.
@@ -53,28 +68,29 @@ pub struct Pin {
 /// The compiler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Toolchain {
-    /// Its name: `zig`.
+pub struct ToolchainRecord {
+    /// Its name: `zig`, or `debian`.
     pub name: String,
-    /// Upstream's version.
+    /// The version, as who publishes it spells it.
     pub version: String,
-    /// The digest of the file it was unpacked from.
+    /// The digest of the file it was unpacked from; of packages, that of the signed archive's index,
+    /// which has the digest of each.
     pub digest: Digest,
 }
 
 /// What the build of a component left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Component {
+pub struct ComponentRecord {
     /// The component: `tor`, `openssl`.
     pub name: String,
     tree: Digest,
-    files: Tree,
+    files: Listing,
 }
 
-impl Component {
+impl ComponentRecord {
     /// The record of the output `files`.
-    pub fn new(name: &str, files: Tree) -> Self {
+    pub fn new(name: &str, files: Listing) -> Self {
         Self {
             name: name.to_owned(),
             tree: files.digest(),
@@ -88,7 +104,7 @@ impl Component {
     }
 
     /// The output, file by file.
-    pub fn files(&self) -> &Tree {
+    pub fn files(&self) -> &Listing {
         &self.files
     }
 }
@@ -97,7 +113,7 @@ impl Component {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRecord {
-    /// The components it is made of, by name; all are in [`Record::components`].
+    /// The components it is made of, by name; all are in the `components` of a record.
     pub components: BTreeSet<String>,
     /// The layers, the lowest first.
     pub layers: Vec<LayerDigests>,
@@ -105,28 +121,36 @@ pub struct ImageRecord {
     pub config: Digest,
     /// The digest of the manifest.
     pub manifest: Digest,
+    /// What compiled its programs in Go, where it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub go: Option<ToolchainRecord>,
 }
 
 impl ImageRecord {
-    /// The record of `image`, made of `components`.
-    pub fn new<'a>(image: &Image, components: impl IntoIterator<Item = &'a str>) -> Self {
+    /// The record of `image`, made of `components`, some of them by `go`.
+    pub fn new<'a>(
+        image: &Image,
+        components: impl IntoIterator<Item = &'a str>,
+        go: Option<ToolchainRecord>,
+    ) -> Self {
         Self {
             components: components.into_iter().map(str::to_owned).collect(),
             layers: image.layers().to_vec(),
             config: image.config(),
             manifest: image.manifest(),
+            go,
         }
     }
 }
 
-impl Record {
-    /// A record with nothing in it yet but what the build was asked for.
+impl Facts {
+    /// Those with nothing in it yet but what the build was asked for.
     pub fn new(
         tor: &str,
         target: Target,
         uid: u32,
         source_date_epoch: u64,
-        toolchain: Toolchain,
+        toolchain: ToolchainRecord,
     ) -> Self {
         Self {
             format: FORMAT,
@@ -140,6 +164,52 @@ impl Record {
             components: Vec::new(),
             images: BTreeMap::new(),
         }
+    }
+
+    /// What they say of one another.
+    fn check(&self) -> Result<(), String> {
+        let mut names = BTreeSet::new();
+        for component in &self.components {
+            let name = &component.name;
+            if !names.insert(name) {
+                return Err(format!("the component `{name}` is in it twice"));
+            }
+            let digest = component.files.digest();
+            if digest != component.tree {
+                return Err(format!(
+                    "`tree` of the component `{name}` is {}, and that of its `files` is {digest}",
+                    component.tree
+                ));
+            }
+        }
+        for (variant, image) in &self.images {
+            if let Some(name) = image.components.iter().find(|name| !names.contains(name)) {
+                return Err(format!(
+                    "the image `{variant}` is made of `{name}`, which is not a component"
+                ));
+            }
+            let mut names = BTreeSet::new();
+            for layer in &image.layers {
+                if !names.insert(&layer.name) {
+                    return Err(format!(
+                        "the image `{variant}` has the layer `{}` twice",
+                        layer.name
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Record {
+    /// The record of `facts`; there is no other way to make a `Record`.
+    ///
+    /// # Errors
+    /// What is wrong, when one of them contradicts another.
+    pub fn new(facts: Facts) -> Result<Self, String> {
+        facts.check()?;
+        Ok(Self(facts))
     }
 
     /// Where the record of `tor` for `target` is kept, below the repository's root.
@@ -182,10 +252,11 @@ impl Record {
             return Err(Error::Format {
                 path: path.to_owned(),
                 found: format,
+                reads: FORMAT,
             });
         }
-        let record: Self = serde_json::from_str(text).map_err(json_error)?;
-        record.check().map_err(|problem| Error::Contradiction {
+        let facts: Facts = serde_json::from_str(text).map_err(json_error)?;
+        let record = Self::new(facts).map_err(|problem| Error::Contradiction {
             path: path.to_owned(),
             problem,
         })?;
@@ -219,96 +290,63 @@ impl Record {
 
     /// This record, with the images that `known` has besides, unless the two disagree on what
     /// those are made of.
-    pub fn joined(mut self, known: Option<Self>) -> Self {
+    pub fn joined(self, known: Option<Self>) -> Self {
         let Some(known) = known else { return self };
-        let frame = |record: &Self| Self {
+        let frame = |record: &Self| Facts {
             sources: BTreeMap::new(),
             components: Vec::new(),
             images: BTreeMap::new(),
-            ..record.clone()
+            ..record.0.clone()
         };
         if frame(&known) != frame(&self) {
             return self;
         }
-        let known_is_larger = known.components.len() > self.components.len();
+        let mut all = self.0.clone();
+        let known_is_larger = known.components.len() > all.components.len();
         for variant in known.images.keys() {
             let Some(part) = known.only(*variant) else {
                 continue;
             };
             let sources_agree = part.sources.iter().all(|(name, pin)| {
-                let own = self.sources.get(name);
+                let own = all.sources.get(name);
                 own.is_none_or(|own| own == pin)
             });
             let components_agree = part.components.iter().all(|theirs| {
-                let mut own = self.components.iter();
+                let mut own = all.components.iter();
                 own.all(|own| own.name != theirs.name || own == theirs)
             });
-            if self.images.contains_key(variant) || !sources_agree || !components_agree {
+            if all.images.contains_key(variant) || !sources_agree || !components_agree {
                 continue;
             }
-            self.sources.extend(part.sources);
-            self.images.extend(part.images);
-            for component in part.components {
-                if !self.components.contains(&component) {
-                    self.components.push(component);
+            all.sources.extend(part.0.sources);
+            all.images.extend(part.0.images);
+            for component in part.0.components {
+                if !all.components.contains(&component) {
+                    all.components.push(component);
                 }
             }
         }
         if known_is_larger {
             // In the order of the flow, which a part of it does not know.
-            self.components.sort_by_key(|component| {
+            all.components.sort_by_key(|component| {
                 let mut names = known.components.iter().map(|known| &known.name);
                 names.position(|name| *name == component.name)
             });
         }
-        self
+        // What disagrees with the rest was left out, so this is never the other.
+        Self::new(all).unwrap_or(self)
     }
 
     /// The part of the record that a build of the image `variant` alone is compared with: that
     /// image, the components it is made of and their sources. None, if the image is not in it.
     pub fn only(&self, variant: Variant) -> Option<Self> {
         let image = self.images.get(&variant)?.clone();
-        let mut part = self.clone();
+        let mut part = self.0.clone();
         part.sources
             .retain(|name, _| image.components.contains(name));
         part.components
             .retain(|component| image.components.contains(&component.name));
         part.images = BTreeMap::from([(variant, image)]);
-        Some(part)
-    }
-
-    /// What the fields say of one another.
-    fn check(&self) -> Result<(), String> {
-        let mut names = BTreeSet::new();
-        for component in &self.components {
-            let name = &component.name;
-            if !names.insert(name) {
-                return Err(format!("the component `{name}` is in it twice"));
-            }
-            let digest = component.files.digest();
-            if digest != component.tree {
-                return Err(format!(
-                    "`tree` of the component `{name}` is {}, and that of its `files` is {digest}",
-                    component.tree
-                ));
-            }
-        }
-        for (variant, image) in &self.images {
-            if let Some(name) = image.components.iter().find(|name| !names.contains(name)) {
-                return Err(format!(
-                    "the image `{variant}` is made of `{name}`, which is not a component"
-                ));
-            }
-            let mut names = BTreeSet::new();
-            for layer in &image.layers {
-                if !names.insert(&layer.name) {
-                    return Err(format!(
-                        "the image `{variant}` has the layer `{}` twice",
-                        layer.name
-                    ));
-                }
-            }
-        }
-        Ok(())
+        Self::new(part).ok()
     }
 }

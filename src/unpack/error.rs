@@ -59,7 +59,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What mends it.
+    /// What fixes it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Flawed {
@@ -158,6 +158,9 @@ pub enum Rule {
         /// Where it points.
         target: String,
     },
+    /// A file that upstream's signed tag does not have, or has with other bytes.
+    #[error("is not what upstream's signed tag has there")]
+    NotInTag,
     /// A device, a FIFO, a socket.
     #[error("is a {kind}")]
     Special {
@@ -289,13 +292,5 @@ pub enum Flaw {
 
 /// A name as the archive spells it, made fit to be shown.
 pub(super) fn shown(name: &[u8]) -> String {
-    let shown = match str::from_utf8(name) {
-        Ok(name) => name.escape_debug().to_string(),
-        Err(_) => name.escape_ascii().to_string(),
-    };
-    // A hostile name may fill the screen.
-    match shown.char_indices().nth(200) {
-        Some((end, _)) => format!("{}…", &shown[..end]),
-        None => shown,
-    }
+    shown::shown_up_to(200, name)
 }

@@ -7,11 +7,14 @@
 //! special bits, modes 0644 or 0755, and one time. It is complete or not there.
 
 mod catalogue;
+mod deb;
 mod error;
 mod extended;
 mod intake;
 mod packed;
+pub mod patch;
 mod staging;
+mod tagged;
 mod tar;
 mod zip;
 
@@ -26,8 +29,9 @@ use lzma_rust2::XzReader;
 
 use self::catalogue::Absolute;
 use self::intake::{Intake, Limits};
-use crate::source::Source;
-use crate::trust::Verified;
+use self::packed::BUFFER;
+use crate::pins::Source;
+use crate::verify::{Verdict, Verified};
 
 pub(crate) use self::catalogue::Name;
 pub use self::error::{Error, Flaw, Rule};
@@ -36,9 +40,6 @@ pub use self::intake::Keep;
 /// The most entries of an archive, with the directories that they imply. The compiler's
 /// wheel has 19 thousand, the largest source 9 thousand.
 const ENTRIES: usize = 50_000;
-
-/// How much is read from a file or a decompressor at once, in bytes.
-const BUFFER: usize = 256 * 1024;
 
 /// How much memory an xz file may ask for, in KiB: what `xz -9` makes needs 65 MiB.
 const XZ_MEMORY: u32 = 66 * 1024;
@@ -84,14 +85,46 @@ pub fn unpack(verified: &Verified, epoch: u64, dest: &Path, keep: Keep<'_>) -> R
     tree(verified, epoch, dest, keep, Absolute::Machine)
 }
 
+/// Unpacks to `dest` a file that is not pinned, but that `verdict` accepts, as [`unpack`] does: to
+/// look at it, for nothing is ever built from it. No more than `bytes` come out of it.
+///
+/// # Errors
+/// As those of [`unpack`], and when the verdict is a refusal.
+pub fn unpack_judged(
+    file: &Path,
+    verdict: &Verdict,
+    bytes: u64,
+    dest: &Path,
+    keep: Keep<'_>,
+) -> Result<(), Error> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    if !verdict.accepted() {
+        return Err(Error::Unreadable {
+            archive: name.into_owned(),
+            entry: None,
+            source: io::Error::other("its signature is not accepted"),
+        });
+    }
+    let limits = Limits {
+        bytes,
+        entries: ENTRIES,
+    };
+    unpack_archive(&name, file, limits, keep, Absolute::Machine, dest, 0)
+}
+
 /// Unpacks a verified root file system as [`unpack`] does, save that an absolute symbolic
 /// link means the tree's own root. It becomes a relative one: on disk no link leads out of
 /// the tree, whoever follows it from wherever.
 ///
 /// # Errors
 /// As those of [`unpack`].
-pub fn unpack_root(verified: &Verified, epoch: u64, dest: &Path) -> Result<Tree, Error> {
-    tree(verified, epoch, dest, &|_| true, Absolute::Tree)
+pub fn unpack_root(
+    verified: &Verified,
+    epoch: u64,
+    dest: &Path,
+    keep: Keep<'_>,
+) -> Result<Tree, Error> {
+    tree(verified, epoch, dest, keep, Absolute::Tree)
 }
 
 fn tree(
@@ -107,13 +140,19 @@ fn tree(
         entries: ENTRIES,
     };
     let file = verified.path();
-    unpack_archive(&source.file, file, limits, keep, absolute, dest, epoch)?;
+    // What no tag vouches for is never compiled nor packed: it does not get here.
+    let wanted = |path: &Path| keep(path) && !tagged::left_out(source, path);
+    unpack_archive(&source.file, file, limits, &wanted, absolute, dest, epoch)?;
+    let root = top(dest).map_err(|error| Error::Write {
+        archive: source.file.clone(),
+        source: error,
+    })?;
+    if let Some(files) = verified.tagged() {
+        tagged::require(&source.file, &root, files)?;
+    }
     Ok(Tree {
         source: Arc::clone(source),
-        root: top(dest).map_err(|error| Error::Write {
-            archive: source.file.clone(),
-            source: error,
-        })?,
+        root,
         epoch,
     })
 }
@@ -159,6 +198,10 @@ fn unpack_archive(
             let reader = XzReader::new_mem_limit(packed, true, XZ_MEMORY);
             read_tar(reader, &mut intake)?;
         }
+        Format::Deb => {
+            let data = BufReader::with_capacity(BUFFER, deb::data(&opened, &intake)?);
+            read_tar(XzReader::new_mem_limit(data, true, XZ_MEMORY), &mut intake)?;
+        }
         Format::Zip => zip::read(&opened, &mut intake)?,
     }
     intake.finish()
@@ -182,6 +225,16 @@ pub(crate) fn unpack_output(what: &str, file: &Path, bytes: u64, dest: &Path) ->
     intake.finish()
 }
 
+/// Unpacks an archive of any bytes, for [`crate::fuzzing`].
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_archive(archive: &str, file: &Path, dest: &Path) -> Result<(), Error> {
+    let limits = Limits {
+        bytes: 1 << 24,
+        entries: ENTRIES,
+    };
+    unpack_archive(archive, file, limits, &|_| true, Absolute::Machine, dest, 0)
+}
+
 fn read_tar(decompressor: impl Read, intake: &mut Intake) -> Result<(), Error> {
     tar::read(BufReader::with_capacity(BUFFER, decompressor), intake)
 }
@@ -192,6 +245,7 @@ enum Format {
     TarGz,
     TarBz2,
     TarXz,
+    Deb,
     Zip,
 }
 
@@ -204,6 +258,7 @@ impl Format {
             (".crate", Self::TarGz),
             (".tar.bz2", Self::TarBz2),
             (".tar.xz", Self::TarXz),
+            (".deb", Self::Deb),
             (".zip", Self::Zip),
             (".whl", Self::Zip),
         ];

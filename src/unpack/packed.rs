@@ -8,11 +8,13 @@ use std::thread;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use fs_err::File;
 
-use super::BUFFER;
 use super::catalogue::Name;
 use super::error::{Error, Rule};
 use super::intake::Intake;
 use super::staging::NewFile;
+
+/// How much is read from a file or a decompressor at once, in bytes.
+pub(super) const BUFFER: usize = 256 * 1024;
 
 /// The most threads; each has two buffers.
 const THREADS: usize = 4;

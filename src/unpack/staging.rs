@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err::os::unix::fs::{OpenOptionsExt, symlink};
 use fs_err::{File, OpenOptions};
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, Timespec, Timestamps};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps};
 
 use super::catalogue::{Name, Symlink};
 
@@ -183,8 +183,8 @@ fn lock_directory(path: &Path) -> io::Result<File> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             directory => directory?,
         };
-        rustix::fs::flock(&directory, FlockOperation::LockExclusive)
-            .map_err(|errno| at(path, errno))?;
+        let locked = directory.lock();
+        locked.map_err(|error| at(path, error))?;
         // Whoever had the lock before has moved or removed the directory by now, unless
         // it was killed.
         if is_at(&directory, path) {
@@ -204,7 +204,7 @@ fn is_at(directory: &File, path: &Path) -> bool {
 }
 
 /// An error that names its file, as `fs_err` makes them.
-fn at(path: &Path, errno: rustix::io::Errno) -> io::Error {
-    let error = io::Error::from(errno);
+fn at(path: &Path, error: impl Into<io::Error>) -> io::Error {
+    let error = error.into();
     io::Error::new(error.kind(), format!("{error} on `{}`", path.display()))
 }

@@ -11,11 +11,10 @@ use std::os::unix::fs::FileExt;
 
 use fs_err::File;
 
-use super::BUFFER;
 use super::catalogue::Name;
 use super::error::{Error, Flaw, Rule};
 use super::intake::Intake;
-use super::packed::{self, Packed, Section};
+use super::packed::{self, BUFFER, Packed, Section};
 
 /// The signatures and lengths (in bytes) of the structures; APPNOTE, section 4.3.
 const END_SIGNATURE: u32 = 0x0605_4b50;

@@ -58,7 +58,7 @@ fn vulnerabilities(text: &str) -> BTreeSet<String> {
 
 /// Without what would steer a terminal.
 fn plain(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    shown::shown(text.as_bytes())
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ Changes in version 0.4.9.4-rc - 2026-01-28
         };
         assert_eq!(
             (&*changes.date, &*changes.summary),
-            (" [2J", "a b TROVE-x TROVE-1")
+            (r"\u{1b}[2J", r"a\u{7}b TROVE-x TROVE-1")
         );
         assert!(changes.vulnerabilities.is_empty());
     }

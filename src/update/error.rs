@@ -2,10 +2,11 @@
 
 use std::io;
 
-use crate::cache;
-use crate::digest::Digest;
-use crate::source::{self, Finding, Reason};
-use crate::{trust, unpack};
+use crate::base::LineError;
+use crate::base::cache;
+use crate::base::digest::Digest;
+use crate::fetch::{self, Reason};
+use crate::{pins, unpack, verify};
 
 use super::Version;
 
@@ -15,7 +16,7 @@ use super::Version;
 pub enum Error {
     /// The table of series is wrong; all findings at once.
     #[error("{}", lines(.0))]
-    Series(Vec<Finding>),
+    Series(Vec<LineError>),
 
     /// The pinned version is none that can be compared.
     #[error("tor {version} is pinned, which is no released version such as 0.4.9.11")]
@@ -81,7 +82,7 @@ pub enum Error {
         /// Where it came from.
         address: String,
         /// Why.
-        source: Box<trust::Error>,
+        source: Box<verify::Error>,
     },
 
     /// The new text of the manifest does not say what it should.
@@ -95,11 +96,14 @@ pub enum Error {
 
     /// The manifest is wrong, or the tarball could not be had.
     #[error(transparent)]
-    Source(#[from] source::Error),
+    Source(#[from] fetch::Error),
+    /// The manifest is wrong, or does not pin what is asked for.
+    #[error(transparent)]
+    Pins(#[from] pins::Error),
 
     /// The policy is wrong.
     #[error(transparent)]
-    Trust(#[from] trust::Error),
+    Trust(#[from] verify::Error),
 
     /// The tarball is broken or hostile.
     #[error(transparent)]
@@ -143,10 +147,11 @@ impl Error {
             Self::NotEdited { .. } => {
                 "nothing was changed; edit sources.toml by hand, and report this".to_owned()
             }
-            Self::Source(source::Error::Unfetched(_)) => {
+            Self::Source(fetch::Error::Unfetched(_)) => {
                 "nothing was changed; try again later".to_owned()
             }
             Self::Source(error) => return error.hint(),
+            Self::Pins(error) => return error.hint(),
             Self::Trust(error) => return error.hint(),
             Self::Untrusted { source, .. } => return source.hint(),
             Self::Cache(error) => return error.hint(),
@@ -155,7 +160,7 @@ impl Error {
     }
 }
 
-fn lines(findings: &[Finding]) -> String {
+fn lines(findings: &[LineError]) -> String {
     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }

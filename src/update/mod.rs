@@ -7,9 +7,11 @@
 
 mod changelog;
 mod error;
+mod evidence;
 mod list;
 mod series;
 mod version;
+mod vulnerable;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,19 +22,26 @@ use reqwest::header::HeaderMap;
 
 pub use self::changelog::Changes;
 pub use self::error::Error;
-pub use self::series::{EndOfLife, end_of_life};
+pub use self::evidence::{Found, evidence, lacking};
+pub use self::series::{EndOfLife, end_of_life, vulnerabilities};
 pub use self::version::{Series, Version};
-use crate::progress::Progress;
-use crate::replace;
-use crate::source::{self, Http, Manifest, Origin, Signature, Size, Source};
-use crate::trust::{self, TrustPolicy, Verdict, Verified};
+pub use self::vulnerable::Vulnerability;
+use crate::base::progress::Progress;
+use crate::base::replace;
+use crate::fetch::{self, Http};
+use crate::pins::{Evidence, Manifest, Origin, Rung, Signature, Size, Source};
 use crate::unpack;
+use crate::verify::{self, TrustPolicy, Verdict, Verified};
 
 /// What the component is called.
 const TOR: &str = "tor";
 
 /// The most bytes of the list of releases; today's has some 60 kB.
 const LONGEST_LIST: u64 = 4 << 20;
+
+/// How many of the newest versions on the list are tried: the list is not signed, and a name on
+/// it that nobody signed must not hide the release below.
+const TRIED: usize = 8;
 
 /// The most bytes of a signed checksum or its signature; they have some hundreds.
 const LONGEST_EVIDENCE: u64 = 64 << 10;
@@ -89,7 +98,7 @@ pub fn upstream(project: &Path) -> Result<Url, Error> {
 pub fn look(
     project: &Path,
     upstream: &Url,
-    options: &source::Options,
+    options: &fetch::Options,
     progress: &dyn Progress,
 ) -> Result<Outlook, Error> {
     let manifest = manifest(project)?;
@@ -103,26 +112,42 @@ pub fn look(
         folder: upstream,
         http: Http::new(options.patience),
     };
-    let newest = upstream.newest(last.unwrap_or(pinned))?;
-    if newest <= pinned {
-        return Ok(Outlook {
+    let mut first = None;
+    let listed = upstream.listed(last.unwrap_or(pinned))?;
+    for version in listed.into_iter().rev().take(TRIED) {
+        if version <= pinned {
+            break;
+        }
+        progress.note(&format!("tor {version} is listed, {pinned} is pinned"));
+        let known = manifest.get(TOR, Some(&version.to_string())).ok();
+        let wanted = Wanted {
+            version,
+            known: known.as_deref(),
+            pin: &pin,
+            keys: &project.join("keys"),
+        };
+        match wanted.bring(&upstream, options, progress) {
+            Ok(newer) => {
+                return Ok(Outlook {
+                    pinned,
+                    newer: Some(newer),
+                });
+            }
+            // Nothing of it is signed: anybody who can write the list can have put it there.
+            Err(error @ (Error::Untrusted { .. } | Error::Unreadable { .. })) => {
+                progress.note(&format!("tor {version} is passed over: {error}"));
+                first.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match first {
+        Some(error) => Err(error),
+        None => Ok(Outlook {
             pinned,
             newer: None,
-        });
+        }),
     }
-    progress.note(&format!("tor {newest} is out, {pinned} is pinned"));
-    let known = manifest.get(TOR, Some(&newest.to_string())).ok();
-    let wanted = Wanted {
-        version: newest,
-        known: known.as_deref(),
-        pin: &pin,
-        keys: &project.join("keys"),
-    };
-    let newer = wanted.bring(&upstream, options, progress)?;
-    Ok(Outlook {
-        pinned,
-        newer: Some(newer),
-    })
 }
 
 fn manifest(project: &Path) -> Result<Manifest, Error> {
@@ -140,7 +165,7 @@ impl Upstream<'_> {
         let joined = self.folder.join(name);
         joined.map_err(|error| Error::Unreadable {
             address: format!("{}{name}", self.folder),
-            reason: source::Reason::Unavailable(error.to_string()),
+            reason: fetch::Reason::Unavailable(error.to_string()),
         })
     }
 
@@ -154,8 +179,8 @@ impl Upstream<'_> {
         Ok(page.1)
     }
 
-    /// The newest release on the list, which must not end before `last`.
-    fn newest(&self, last: Version) -> Result<Version, Error> {
+    /// The releases on the list, sorted; it must not end before `last`.
+    fn listed(&self, last: Version) -> Result<Vec<Version>, Error> {
         let page = self.read("", LONGEST_LIST)?;
         let versions = list::versions(&String::from_utf8_lossy(&page));
         let address = self.folder.to_string();
@@ -166,7 +191,7 @@ impl Upstream<'_> {
                 newest,
                 pinned: last,
             }),
-            Some(&newest) => Ok(newest),
+            Some(_) => Ok(versions),
         }
     }
 }
@@ -185,12 +210,12 @@ impl Wanted<'_> {
     fn bring(
         &self,
         upstream: &Upstream<'_>,
-        options: &source::Options,
+        options: &fetch::Options,
         progress: &dyn Progress,
     ) -> Result<Newer, Error> {
         let file = list::tarball(self.version);
         let address = upstream.address(&file)?.to_string();
-        let untrusted = |source: trust::Error| Error::Untrusted {
+        let untrusted = |source: verify::Error| Error::Untrusted {
             version: self.version,
             address: address.clone(),
             source: Box::new(source),
@@ -208,7 +233,7 @@ impl Wanted<'_> {
         let policy = TrustPolicy::load(self.keys)?.with_evidence(staging.path());
         // Who signed the list is asked before the tarball is.
         let digest =
-            trust::listed(&policy, &checksums, &signature, TOR, &file).map_err(untrusted)?;
+            verify::listed(&policy, &checksums, &signature, TOR, &file).map_err(untrusted)?;
         if let Some(known) = self.known.filter(|known| known.digest != digest) {
             return Err(Error::Changed {
                 version: self.version,
@@ -225,12 +250,16 @@ impl Wanted<'_> {
                 checksums,
                 signature,
             },
+            evidence: Evidence {
+                rung: Rung::Upstream,
+                ..Evidence::default()
+            },
             origins: vec![Origin::Https(address.clone())],
             file,
             ..self.pin.clone()
         };
-        let mut fetched = source::fetch(&[Arc::new(source.clone())], options, progress)?;
-        let verified = trust::verify(&policy, fetched.remove(0)).map_err(untrusted)?;
+        let mut fetched = fetch::fetch(&[Arc::new(source.clone())], options, progress)?;
+        let verified = verify::verify(&policy, fetched.remove(0)).map_err(untrusted)?;
         source.size = Size::Exactly(fs_err::metadata(verified.path())?.len());
         source.released = signed(verified.verdict());
         source.origins = self.origins()?;

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::value::Datetime;
 
-use super::{Error, Series};
-use crate::date;
-use crate::source::Finding;
+use super::vulnerable::{self, Vulnerability};
+use super::{Error, Series, Version};
+use crate::base::LineError;
+use crate::base::date;
 
 /// The version of the format that this code reads.
 const FORMAT: u64 = 1;
@@ -43,6 +44,8 @@ impl fmt::Display for EndOfLife {
 struct Document {
     version: Spanned<u64>,
     series: Vec<Entry>,
+    #[serde(default)]
+    vulnerable: Vec<vulnerable::Entry>,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +67,7 @@ pub fn end_of_life(
     version: &str,
     now: SystemTime,
 ) -> Result<Option<EndOfLife>, Error> {
-    let ends = read(&fs_err::read_to_string(path)?, path)?;
+    let (ends, _) = read(&fs_err::read_to_string(path)?, path)?;
     let Some(series) = series(version) else {
         return Ok(None);
     };
@@ -82,6 +85,19 @@ pub fn end_of_life(
         }))
 }
 
+/// What is known of `version`, by the file at `path`: what every later release fixed.
+///
+/// # Errors
+/// When the file cannot be read, or says what cannot be; all of that at once.
+pub fn vulnerabilities(path: &Path, version: &str) -> Result<Vec<Vulnerability>, Error> {
+    let (_, mut known) = read(&fs_err::read_to_string(path)?, path)?;
+    let Ok(version) = version.parse::<Version>() else {
+        return Ok(Vec::new());
+    };
+    known.retain(|one| version < one.fixed);
+    Ok(known)
+}
+
 /// The series of any version, whatever follows its third number.
 fn series(version: &str) -> Option<Series> {
     let numbers: Vec<&str> = version.split(['.', '-']).take(3).collect();
@@ -89,7 +105,7 @@ fn series(version: &str) -> Option<Series> {
 }
 
 /// The end of one series.
-struct End {
+pub(super) struct End {
     series: Series,
     /// In seconds since 1970.
     ended: u64,
@@ -97,10 +113,11 @@ struct End {
     source: String,
 }
 
-fn read(text: &str, path: &Path) -> Result<Vec<End>, Error> {
+/// The ends of series and the vulnerabilities, or everything that is wrong with them.
+fn read(text: &str, path: &Path) -> Result<(Vec<End>, Vec<Vulnerability>), Error> {
     let mut findings = Vec::new();
     let mut refuse = |at: usize, message: String, help: &str| {
-        findings.push(Finding::at(path, text, at, message, help));
+        findings.push(LineError::at(path, text, at, message, help));
     };
     let document = match toml::from_str::<Document>(text) {
         Ok(document) => document,
@@ -110,7 +127,7 @@ fn read(text: &str, path: &Path) -> Result<Vec<End>, Error> {
             refuse(
                 at,
                 message,
-                "mend the line; the head of the file says how it is written",
+                "fix the line; the head of the file says how it is written",
             );
             return Err(Error::Series(findings));
         }
@@ -157,8 +174,15 @@ fn read(text: &str, path: &Path) -> Result<Vec<End>, Error> {
             source: entry.source,
         });
     }
+    let mut known: Vec<Vulnerability> = Vec::new();
+    for entry in document.vulnerable {
+        match entry.read() {
+            Ok(one) => known.push(one),
+            Err((at, message, help)) => refuse(at, message, help),
+        }
+    }
     if findings.is_empty() {
-        Ok(ends)
+        Ok((ends, known))
     } else {
         Err(Error::Series(findings))
     }
@@ -245,16 +269,16 @@ mod tests {
           help: use a relaysmith that knows it, or write `version = 1`
         tor-series.toml:1: missing field `series`
           1 | version = 1
-          help: mend the line; the head of the file says how it is written
-        tor-series.toml:3: unknown field `other`, expected `version` or `series`
+          help: fix the line; the head of the file says how it is written
+        tor-series.toml:3: unknown field `other`, expected one of `version`, `series`, `vulnerable`
           3 | other = 1
-          help: mend the line; the head of the file says how it is written
+          help: fix the line; the head of the file says how it is written
         tor-series.toml:3: `0.4.8.1` is not a series
           3 | name = "0.4.8.1"
           help: write it like 0.4.8
         tor-series.toml:4: invalid date, expected day between 01 and 30
           4 | ended = 2026-09-31
-          help: mend the line; the head of the file says how it is written
+          help: fix the line; the head of the file says how it is written
         tor-series.toml:4: `2026-09-08T00:00:00Z` is not a day since 1970
           4 | ended = 2026-09-08T00:00:00Z
           help: write it like 2026-09-08

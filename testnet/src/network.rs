@@ -150,6 +150,17 @@ impl Network {
         listed(name, &consensus)
     }
 
+    /// Ends all authorities: from here on nobody gets a newer consensus.
+    ///
+    /// # Errors
+    /// When one does not go.
+    pub fn end_authorities(&mut self) -> Result<()> {
+        for mut authority in self.authorities.drain(..) {
+            authority.end(rustix::process::Signal::KILL, 60)?;
+        }
+        Ok(())
+    }
+
     /// Starts a relay of the image under a torrc by `cargo xtask torrc`.
     ///
     /// # Errors
@@ -306,9 +317,17 @@ impl Relay {
     /// # Errors
     /// When it says something else for too long, or its exit code is not that of its word.
     pub fn is(&self, check: &[String], expected: &str) -> Result<()> {
+        self.says(check, expected, "").map(drop)
+    }
+
+    /// Waits until the image's health check begins so, and has `more` in its line.
+    ///
+    /// # Errors
+    /// When it says something else for too long, or its exit code is not that of its word.
+    pub fn says(&self, check: &[String], expected: &str, more: &str) -> Result<String> {
         let what = format!("`{expected}` of {}", self.name);
         let mut said = String::new();
-        let seen = wait_for(&what, 90, || {
+        let seen = wait_for(&what, 240, || {
             let output = self.inside(check)?.output()?;
             said = String::from_utf8_lossy(&output.stdout).into_owned();
             if output.status.success() != said.starts_with("healthy: ") {
@@ -317,7 +336,8 @@ impl Relay {
                     output.status
                 );
             }
-            Ok(said.starts_with(expected).then_some(()))
+            let right = said.starts_with(expected) && said.contains(more);
+            Ok(right.then(|| said.clone()))
         });
         seen.with_context(|| format!("the health check says: {said}"))
     }

@@ -1,13 +1,17 @@
 //! A real GnuPG with a home of its own makes the signature.
 
+#[path = "../common/program.rs"]
+mod program;
+
 use std::path::{Path, PathBuf};
 
-use fs_err::os::unix::fs::OpenOptionsExt;
-use relaysmith::attest::{Error, Quorum, Signed, sign};
-use relaysmith::trust::TrustPolicy;
+use relaysmith::publish::attest::{Error, Quorum, Signed, sign};
+use relaysmith::verify::TrustPolicy;
 use tempfile::TempDir;
 
 use crate::scene::{RELEASE, statement};
+
+use self::program::write_program;
 
 /// A home of GnuPG, whose agent ends with it.
 struct Gpg {
@@ -30,11 +34,9 @@ impl Gpg {
     /// A program that runs gpg in this home with more `options`.
     fn program(&self, name: &str, options: &str) -> String {
         let path = self.home.path().join(name);
-        let mut file = fs_err::OpenOptions::new();
-        let file = file.write(true).create(true).truncate(true).mode(0o755);
         let home = self.home.path().display();
         let text = format!("#!/bin/sh\nexec gpg --homedir '{home}' {options} \"$@\"\n");
-        std::io::Write::write_all(&mut file.open(&path).unwrap(), text.as_bytes()).unwrap();
+        write_program(&path, &text);
         path.to_str().unwrap().to_owned()
     }
 

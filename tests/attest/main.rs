@@ -9,7 +9,7 @@
 )]
 
 mod gpg;
-#[path = "../trust/material.rs"]
+#[path = "../verify/material.rs"]
 #[allow(dead_code, reason = "shared with the tests of trust")]
 mod material;
 mod quorum;

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use insta::assert_snapshot;
-use relaysmith::trust::TrustPolicy;
+use relaysmith::verify::TrustPolicy;
 use sequoia_openpgp::types::ReasonForRevocation;
 
 use crate::material::{Person, Recipe, year};
@@ -27,6 +27,39 @@ fn with_bob(alice: &Person, bob: &Person) -> Scene {
     Scene::new(&[("Alice", alice), ("Bob", bob)]).says(&bob.subkey, &statement(""))
 }
 
+/// Who signs for what lay in a cache says so, and counts for nobody.
+// Guards: A1.
+#[test]
+fn what_came_from_a_cache_does_not_count() {
+    let alice = person();
+    let text = statement("").to_json().unwrap();
+    let cached = text.replace(
+        "\"toolchain\": \"\"",
+        "\"toolchain\": \"\",\n        \"from_cache\": true",
+    );
+    assert_ne!(cached, text);
+    let scene = Scene::new(&[("Alice", &alice)]).put(&cached, &[over(&alice.subkey, &cached)]);
+    let quorum = scene.quorum().unwrap();
+    assert!(quorum.agree().is_empty());
+    assert!(
+        scene.seen().contains("by [Alice]: of a cache"),
+        "{}",
+        scene.seen()
+    );
+}
+
+/// A quorum may have builds by several toolchains in it: what comes out is what has to agree.
+#[test]
+fn another_toolchain_agrees() {
+    let alice = person();
+    let text = statement("").to_json().unwrap();
+    let other = text.replace("\"name\": \"zig\"", "\"name\": \"debian\"");
+    assert_ne!(other, text);
+    let scene = Scene::new(&[("Alice", &alice)]).put(&other, &[over(&alice.subkey, &other)]);
+    assert_eq!(scene.quorum().unwrap().agree(), ["Alice"]);
+}
+
+// Guards: A1.
 #[test]
 fn people() {
     let [alice, bob, mallory] = [(); 3].map(|()| person());
@@ -82,6 +115,7 @@ fn people() {
     "#);
 }
 
+// Guards: A1.
 #[test]
 fn what_is_said() {
     let [alice, bob] = [(); 2].map(|()| person());
@@ -212,6 +246,7 @@ fn signatures_that_fail_loudly() {
     "#);
 }
 
+// Guards: A1.
 #[test]
 fn statements_by_liars() {
     let [alice, bob] = [(); 2].map(|()| person());

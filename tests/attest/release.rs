@@ -1,19 +1,15 @@
 //! What is published: whole, listed, and nothing of what was there before.
 
-use relaysmith::digest::Digest;
+use relaysmith::base::digest::Digest;
+use relaysmith::base::target::Target;
 use relaysmith::image::{About, Exported, Variant};
-use relaysmith::release::{Edition, gather};
-use relaysmith::target::Target;
+use relaysmith::publish::release::{Edition, gather};
 
 use crate::scene::record;
 
 #[test]
 fn a_release_replaces_the_last_one_whole() {
     let dist = tempfile::tempdir().unwrap();
-    let (archive, to) = (dist.path().join("image.tar"), dist.path().join("release"));
-    fs_err::write(&archive, "an image").unwrap();
-    fs_err::create_dir(&to).unwrap();
-    fs_err::write(to.join("stale"), "of the last release").unwrap();
     let about = About {
         version: "0.4.9.11".to_owned(),
         target: Target::X86_64,
@@ -22,7 +18,15 @@ fn a_release_replaces_the_last_one_whole() {
         epoch: 0,
         components: Vec::new(),
     };
+    let (archive, to) = (
+        dist.path().join(about.file_name()),
+        dist.path().join("release"),
+    );
+    fs_err::write(&archive, "an image").unwrap();
+    fs_err::create_dir(&to).unwrap();
+    fs_err::write(to.join("stale"), "of the last release").unwrap();
     let mut exported = Exported {
+        digest: Digest::sha256(b"a manifest"),
         layout: dist.path().join("oci"),
         archive,
         archive_digest: Digest::sha256(b"an image"),
@@ -30,12 +34,11 @@ fn a_release_replaces_the_last_one_whole() {
     };
     let files = |exported: &Exported| {
         let edition = Edition {
-            about: &about,
+            tag: about.tag(),
             exported,
-            image: Digest::sha256(b"a manifest"),
-            documents: vec![("txt".to_owned(), "about it".to_owned())],
+            documents: vec![(&about, vec![("txt".to_owned(), "about it".to_owned())])],
         };
-        gather(&[edition], &record(""), &to)
+        gather(&[edition], &[record("")], None, &to)
     };
     let names: Vec<String> = files(&exported)
         .unwrap()

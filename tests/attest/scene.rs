@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use relaysmith::attest::{Quorum, Says, Statement};
-use relaysmith::digest::Digest;
+use relaysmith::base::digest::Digest;
+use relaysmith::base::listing::{Listing, Node};
+use relaysmith::base::target::Target;
 use relaysmith::image::{LayerDigests, Variant};
-use relaysmith::record::{Component, ImageRecord, Node, Pin, Record, Toolchain, Tree};
-use relaysmith::target::Target;
-use relaysmith::trust::TrustPolicy;
+use relaysmith::publish::attest::{Quorum, Says, Statement};
+use relaysmith::record::{ComponentRecord, Facts, ImageRecord, PinRecord, Record, ToolchainRecord};
+use relaysmith::verify::TrustPolicy;
 use sequoia_openpgp::crypto::KeyPair;
 use sequoia_openpgp::packet::Signature;
 use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
@@ -26,7 +27,7 @@ fn digest(of: &str) -> Digest {
 /// A record of both images, in which `odd` is another than it should be.
 pub(crate) fn record(odd: &str) -> Record {
     let value = |what: &str| digest(&format!("{what}{}", if what == odd { "!" } else { "" }));
-    let toolchain = Toolchain {
+    let toolchain = ToolchainRecord {
         name: "zig".into(),
         version: "0.15.2".into(),
         digest: value("zig"),
@@ -41,19 +42,19 @@ pub(crate) fn record(odd: &str) -> Record {
         _ => Target::X86_64,
     };
     let uid = if odd == "uid" { 1 } else { 45553 };
-    let mut record = Record::new(tor, target, uid, 1_782_410_294, toolchain);
+    let mut facts = Facts::new(tor, target, uid, 1_782_410_294, toolchain);
     for name in ["tor", "zlib"] {
-        let pin = Pin {
+        let pin = PinRecord {
             version: "1".into(),
             digest: value(name),
         };
-        record.sources.insert(name.into(), pin);
+        facts.sources.insert(name.into(), pin);
         let node = Node::File {
             digest: value(&format!("{name}'s file")),
             executable: false,
         };
-        let tree = Tree(BTreeMap::from([("file".to_owned(), node)]));
-        record.components.push(Component::new(name, tree));
+        let tree = Listing(BTreeMap::from([("file".to_owned(), node)]));
+        facts.components.push(ComponentRecord::new(name, tree));
     }
     for variant in [Variant::Relay, Variant::RelayArm] {
         let layer = |name: &str| LayerDigests {
@@ -67,10 +68,11 @@ pub(crate) fn record(odd: &str) -> Record {
             layers: vec![layer("geoip"), layer("tor")],
             config: value("config"),
             manifest: value("manifest"),
+            go: None,
         };
-        record.images.insert(variant, image);
+        facts.images.insert(variant, image);
     }
-    record
+    Record::new(facts).unwrap()
 }
 
 /// What an attester would state whose build gave `record(odd)`.
@@ -140,7 +142,7 @@ impl Scene {
         self.put(&text, &[signature])
     }
 
-    pub(crate) fn quorum(&self) -> Result<Quorum, relaysmith::attest::Error> {
+    pub(crate) fn quorum(&self) -> Result<Quorum, relaysmith::publish::attest::Error> {
         Quorum::read(self.root.path(), &self.attesters(), &statement(""))
     }
 
@@ -161,6 +163,7 @@ impl Scene {
                 Says::Nothing => "nothing that counts".to_owned(),
                 Says::Unreadable(error) => error.to_string(),
                 Says::OtherRelease(release) => format!("about {release}"),
+                Says::FromCache => "of a cache".to_owned(),
                 Says::Stated(comparison) => {
                     let other: Vec<String> =
                         comparison.differences().map(|it| it.subject()).collect();

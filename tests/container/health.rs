@@ -14,13 +14,14 @@ use tempfile::TempDir;
 use super::{Said, compile, run, tor};
 
 /// The check, with the patience of a test.
-fn program() -> &'static Path {
+pub(super) fn program() -> &'static Path {
     static PROGRAM: OnceLock<TempDir> = OnceLock::new();
     static PATH: OnceLock<std::path::PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let folder = PROGRAM.get_or_init(|| TempDir::new().unwrap());
         let path = folder.path().join("health");
-        compile("health", &[("PATIENCE", "2")], &path);
+        let seconds = [("PATIENCE", "2"), ("QUIET", "1"), ("BUILDING", "2")];
+        compile("health", &seconds, &path);
         path
     })
 }
@@ -35,7 +36,8 @@ fn check(data: &Path) -> Said {
 }
 
 /// What a well relay answers, by the beginning of the question; `FOLDER` stands for the data
-/// directory.
+/// directory, and `COUNT` for a number that is greater each time, and
+/// `OWN` for the number of bytes that were received.
 const WELL: &[(&str, &str)] = &[
     (
         "PROTOCOLINFO",
@@ -43,7 +45,33 @@ const WELL: &[(&str, &str)] = &[
          250-VERSION Tor=\"0.4.9.11\"\r\n250 OK\r\n",
     ),
     ("AUTHENTICATE 2a2a2a", "250 OK\r\n"),
+    (
+        "GETINFO traffic/read",
+        "250-traffic/read=COUNT\r\n250 OK\r\n",
+    ),
     ("GETINFO uptime", "250-uptime=3600\r\n250 OK\r\n"),
+    ("GETINFO version", "250-version=0.4.9.11\r\n250 OK\r\n"),
+    (
+        "GETINFO status/version/current",
+        "250-status/version/current=recommended\r\n250 OK\r\n",
+    ),
+    (
+        "GETINFO consensus/valid-until",
+        "250-consensus/valid-until=2999-01-01 00:00:00\r\n250 OK\r\n",
+    ),
+    (
+        "GETINFO status/enough-dir-info",
+        "250-status/enough-dir-info=1\r\n250 OK\r\n",
+    ),
+    (
+        "GETINFO network-liveness",
+        "250-network-liveness=up\r\n250 OK\r\n",
+    ),
+    (
+        "GETCONF ServerTransportPlugin",
+        "250 ServerTransportPlugin\r\n",
+    ),
+    ("GETCONF BridgeRelay", "250 BridgeRelay=0\r\n"),
     (
         "GETINFO accounting/hibernating",
         "250-accounting/hibernating=awake\r\n250 OK\r\n",
@@ -81,6 +109,15 @@ fn certificate(hours: i64) -> Vec<u8> {
 /// Asks a relay that answers as a well one but for `other`. What `prepare` does to its data
 /// comes before.
 fn asked(other: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Said {
+    asked_as(other, prepare, check)
+}
+
+/// The same, asked in a way of the test's own.
+fn asked_as(
+    other: &[(&str, &str)],
+    prepare: impl FnOnce(&Path),
+    ask: impl FnOnce(&Path) -> Said,
+) -> Said {
     let folder = TempDir::new().unwrap();
     let path = folder.path();
     fs::create_dir(path.join("keys")).unwrap();
@@ -97,24 +134,35 @@ fn asked(other: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Said {
         scope.spawn(|| {
             let (stream, _) = listener.accept().unwrap();
             let mut answers = stream.try_clone().unwrap();
+            let (mut count, mut own) = (1000, 0);
             for question in BufReader::new(stream).lines() {
                 // The check hangs up as soon as it knows enough.
                 let Ok(question) = question else { break };
+                own += question.len() + "\r\n".len();
                 let both = other.iter().chain(WELL);
                 let mut known = both.filter(|(begin, _)| question.starts_with(begin));
                 // Nobody expected that: the check will say that it was hung up.
                 let Some((_, answer)) = known.next() else {
                     break;
                 };
+                count += 512;
                 let answer = answer.replace("FOLDER", &path.display().to_string());
+                let answer = answer.replace("COUNT", &count.to_string());
+                let answer = answer.replace("OWN", &own.to_string());
                 if answers.write_all(answer.as_bytes()).is_err() || answer.is_empty() {
                     break;
                 }
             }
         });
-        check(path)
+        ask(path)
     })
 }
+
+/// No bytes arrive.
+const STILL: (&str, &str) = (
+    "GETINFO traffic/read",
+    "250-traffic/read=1000\r\n250 OK\r\n",
+);
 
 /// Answers that differ from a well relay's, and what is made of them.
 const CASES: &[(&[(&str, &str)], &str)] = &[
@@ -172,9 +220,9 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
         &[(
             "GETINFO status/bootstrap-phase",
             "250-status/bootstrap-phase=WARN BOOTSTRAP PROGRESS=14 \
-            TAG=handshake SUMMARY=\"\x1b[2Jshaking\" WARNING=\"x\"\r\n250 OK\r\n",
+            TAG=handshake SUMMARY=\"\x1b[2J\u{9b}shaking\" WARNING=\"x\"\r\n250 OK\r\n",
         )],
-        "unhealthy: bootstrapped 14% after 3600 seconds: ?[2Jshaking\n",
+        "unhealthy: bootstrapped 14% after 3600 seconds: \\x1b[2J\\xc2\\x9bshaking\n",
     ),
     (
         &[(
@@ -245,7 +293,7 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
     ),
     (
         &[("AUTHENTICATE", "515 Authentication failed\r\n")],
-        "unhealthy: tor answers to `AUTHENTICATE…`: 515 Authentication failed\n",
+        "unhealthy: tor answers to `AUTHENTICATE...`: 515 Authentication failed\n",
     ),
     (
         &[(
@@ -260,6 +308,81 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
             "250-AUTH METHODS=COOKIE COOKIEFILE=\"/a\r\n250 OK\r\n",
         )],
         "unhealthy: the path of tor's cookie has characters",
+    ),
+    // The network: bytes that arrive, or else a circuit.
+    (
+        &[
+            STILL,
+            ("SETEVENTS CIRC", "250 OK\r\n"),
+            (
+                "EXTENDCIRCUIT 0",
+                "650 CIRC 4 BUILT\r\n250 EXTENDED 7\r\n650 CIRC 8 FAILED REASON=X\r\n650 CIRC 7 BUILT \
+                 $A~a,$B~b PURPOSE=GENERAL\r\n",
+            ),
+            ("CLOSECIRCUIT 7", "250 OK\r\n"),
+        ],
+        "healthy: bootstrapped, ORPort reachable",
+    ),
+    (
+        &[
+            STILL,
+            ("SETEVENTS CIRC", "250 OK\r\n"),
+            (
+                "EXTENDCIRCUIT 0",
+                "250 EXTENDED 7\r\n650 CIRC 7 FAILED PURPOSE=GENERAL REASON=CONNECTFAILED\r\n",
+            ),
+        ],
+        "unhealthy: nothing arrives from the network, and no circuit could be built \
+         (REASON=CONNECTFAILED; tor takes the network to be up)",
+    ),
+    (
+        &[
+            STILL,
+            ("SETEVENTS CIRC", "250 OK\r\n"),
+            (
+                "EXTENDCIRCUIT 0",
+                "250 EXTENDED 7\r\n650 CIRC 7 EXTENDED $A~a\r\n",
+            ),
+            ("CLOSECIRCUIT 7", "250 OK\r\n"),
+        ],
+        "unhealthy: nothing arrives from the network, and no circuit could be built (no answer in time",
+    ),
+    (
+        &[
+            STILL,
+            ("SETEVENTS CIRC", "250 OK\r\n"),
+            ("EXTENDCIRCUIT 0", "551 Couldn't start circuit\r\n"),
+        ],
+        "unhealthy: nothing arrives from the network, and no circuit could be built (551 Couldn't",
+    ),
+    // Nor is what the check itself has sent, which tor counts in a test network.
+    (
+        &[
+            ("GETINFO traffic/read", "250-traffic/read=OWN\r\n250 OK\r\n"),
+            ("SETEVENTS CIRC", "250 OK\r\n"),
+            ("EXTENDCIRCUIT 0", "551 Couldn't start circuit\r\n"),
+        ],
+        "unhealthy: nothing arrives from the network, and no circuit could be built (551 Couldn't",
+    ),
+    // What tor itself has noticed needs no second look at the counter.
+    (
+        &[
+            (
+                "GETINFO network-liveness",
+                "250-network-liveness=down\r\n250 OK\r\n",
+            ),
+            ("SETEVENTS CIRC", "250 OK\r\n"),
+            ("EXTENDCIRCUIT 0", "551 Couldn't start circuit\r\n"),
+        ],
+        "unhealthy: nothing arrives from the network, and no circuit could be built (551 Couldn't \
+         start circuit; tor takes the network to be down)",
+    ),
+    (
+        &[(
+            "GETINFO status/enough-dir-info",
+            "250-status/enough-dir-info=0\r\n250 OK\r\n",
+        )],
+        "unhealthy: tor does not know enough of the network",
     ),
     // Nothing that tor would say.
     (
@@ -276,11 +399,11 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
     ),
     (
         &[("GETINFO uptime", "HTTP/1.1 400\r\n")],
-        "unhealthy: tor answers to `GETINFO upti…`: HTTP/1.1 400\n",
+        "unhealthy: tor answers to `GETINFO upti...`: HTTP/1.1 400\n",
     ),
     (
         &[("GETINFO uptime", "250+uptime=\r\n.\r\n250 OK\r\n")],
-        "unhealthy: tor answers to `GETINFO upti…`: 250+",
+        "unhealthy: tor does not answer what `uptime` is\n",
     ),
     (
         &[("GETINFO uptime", "250 OK\r\n")],
@@ -288,10 +411,11 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
     ),
     (
         &[("GETINFO uptime", "\n\n\n")],
-        "unhealthy: tor answers to `GETINFO upti…`: \n",
+        "unhealthy: tor answers to `GETINFO upti...`: \n",
     ),
 ];
 
+// Guards: S1.
 #[test]
 fn what_is_made_of_answers() {
     for (other, expected) in CASES {
@@ -308,6 +432,291 @@ fn what_is_made_of_answers() {
 }
 
 #[test]
+fn warnings_leave_a_relay_healthy() {
+    for (other, expected) in [
+        (
+            (
+                "GETINFO status/version/current",
+                "250-status/version/current=obsolete\r\n250 OK\r\n",
+            ),
+            "; warning: tor 0.4.9.11 is obsolete, the directory authorities say: build an image",
+        ),
+        (
+            (
+                "GETINFO status/version/current",
+                "250-status/version/current=unrecommended\r\n250 OK\r\n",
+            ),
+            "; warning: tor 0.4.9.11 is unrecommended, ",
+        ),
+        (
+            (
+                "GETINFO consensus/valid-until",
+                "250-consensus/valid-until=2016-07-01 12:00:00\r\n250 OK\r\n",
+            ),
+            "; warning: the consensus ended at 2016-07-01 12:00:00 UTC, and tor could not get",
+        ),
+        (
+            (
+                "GETCONF ServerTransportPlugin",
+                "250 ServerTransportPlugin=obfs4,meek exec /no/such/proxy -log\r\n",
+            ),
+            "; warning: the transport obfs4,meek does not run: /no/such/proxy has ended",
+        ),
+    ] {
+        let said = asked(&[other], |_| {});
+        assert!(said.out.starts_with("healthy: "), "{said:?}");
+        assert!(said.out.contains(expected), "{expected}: {said:?}");
+        assert_eq!((said.code, said.out.lines().count()), (Some(0), 1));
+    }
+    // Newer than what is recommended is nobody's fault, and no news is none.
+    for status in [
+        "new",
+        "new in series",
+        "recommended",
+        "unknown",
+        "none recommended",
+    ] {
+        let answer = format!("250-status/version/current={status}\r\n250 OK\r\n");
+        let said = asked(&[("GETINFO status/version/current", &answer)], |_| {});
+        assert!(
+            said.out.starts_with("healthy: ") && !said.out.contains("warning"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn transports_of_a_bridge() {
+    let bridge = ("GETCONF BridgeRelay", "250 BridgeRelay=1\r\n");
+    let folder = TempDir::new().unwrap();
+    let proxy = folder.path().join("proxy");
+    fs::copy("/bin/sleep", &proxy).unwrap();
+    let mut child = Command::new(&proxy).arg("600").spawn().unwrap();
+    let one = format!(
+        "250 ServerTransportPlugin=obfs4 exec {}\r\n",
+        proxy.display()
+    );
+    let two = format!(
+        "250-ServerTransportPlugin=obfs4 exec {}\r\n\
+         250 ServerTransportPlugin=snowflake exec /no/such/proxy\r\n",
+        proxy.display()
+    );
+    let with = |plugins: &str| {
+        asked(
+            &[("GETCONF ServerTransportPlugin", plugins), bridge],
+            |_| {},
+        )
+    };
+    let said = with(&one);
+    assert!(
+        said.out.starts_with("healthy: ") && !said.out.contains("warning"),
+        "{said:?}"
+    );
+    let said = with(&two);
+    assert!(
+        said.out
+            .contains("; warning: the transport snowflake does not run"),
+        "{said:?}"
+    );
+    assert_eq!(said.code, Some(0));
+    // Whoever has ended but was not waited for does not run either.
+    child.kill().unwrap();
+    while fs::read(format!("/proc/{}/cmdline", child.id())).is_ok_and(|words| !words.is_empty()) {}
+    let said = with(&one);
+    let expected = format!(
+        "unhealthy: the bridge has no transport that runs: {} of obfs4 has ended",
+        proxy.display()
+    );
+    assert!(said.out.starts_with(&expected), "{said:?}");
+    child.wait().unwrap();
+}
+
+/// Asks in namespaces of its own, where `mount` was done to the data directory before.
+fn with_mount(mount: &str) -> Option<Said> {
+    let possible = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "true"])
+        .status();
+    if !possible.is_ok_and(|status| status.success()) {
+        super::skip("health", "no user namespace can be made here");
+        return None;
+    }
+    let folder = TempDir::new().unwrap();
+    let at = folder.path().display();
+    let script = format!("D={at}; {mount}; exec {} {at}", program().display());
+    Some(run(Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-euc"])
+        .arg(script)))
+}
+
+#[test]
+fn data_that_cannot_be_written() {
+    for (mount, expected) in [
+        (
+            "mount -t tmpfs -o size=64k none $D; head -c 100000 /dev/zero >$D/cached 2>/dev/null || true",
+            "is full, so tor cannot save its keys and its state: No space left on device\n",
+        ),
+        (
+            "mount -t tmpfs -o nr_inodes=2 none $D; : >$D/cached",
+            "is full, so tor cannot save",
+        ),
+        (
+            "mount -t tmpfs -o ro none $D",
+            "is read-only, so tor cannot save its keys and its state\n",
+        ),
+        (
+            "mount --bind $D $D; mount -o remount,ro,bind $D",
+            "is read-only, so tor cannot save its keys and its state\n",
+        ),
+        (
+            "mount -t tmpfs -o size=1m none $D",
+            "; warning: only 1 MB are left in /",
+        ),
+    ] {
+        let Some(said) = with_mount(mount) else {
+            return;
+        };
+        assert!(said.out.contains(expected), "{expected}: {said:?}");
+        assert_eq!(
+            said.out.starts_with("unhealthy: /"),
+            expected.starts_with("is "),
+            "{said:?}"
+        );
+        assert_eq!(said.code, Some(1));
+    }
+}
+
+#[test]
+fn nothing_stays_in_the_data() {
+    let said = asked_as(
+        &[],
+        |_| {},
+        |path| {
+            let names = || {
+                let mut names: Vec<_> = fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name())
+                    .collect();
+                names.sort();
+                names
+            };
+            let before = names();
+            let said = check(path);
+            assert_eq!(names(), before);
+            said
+        },
+    );
+    assert!(said.out.starts_with("healthy: "));
+}
+
+#[test]
+fn the_command_line() {
+    for (arguments, code) in [
+        (&["--help"][..], 0),
+        (&["-h"], 0),
+        (&["--json", "--help"], 0),
+        (&["--socket"], 2),
+        (&["--socket", "name"], 2),
+        (&["--jsno"], 2),
+        (&["/a", "/b"], 2),
+    ] {
+        let said = run(Command::new(program()).args(arguments));
+        assert_eq!(said.code, Some(code), "{arguments:?}: {said:?}");
+        let help = if code == 0 { &said.out } else { &said.err };
+        assert!(
+            help.starts_with("usage: relay-health [--json]"),
+            "{arguments:?}: {said:?}"
+        );
+    }
+}
+
+/// What `--json` asks besides.
+const DESCRIBED: &[(&str, &str)] = &[
+    ("GETCONF Nickname", "250 Nickname=relay1\r\n"),
+    (
+        "GETCONF ContactInfo",
+        "250 ContactInfo=\"Ada\" \x1b[31m \\ x\r\n",
+    ),
+    ("GETCONF MyFamily", "250-MyFamily=A\r\n250 MyFamily=B\r\n"),
+    ("GETINFO address/v4", "551 Address unknown\r\n"),
+    (
+        "GETINFO fingerprint",
+        "250-fingerprint=65E45DB4F4C312B8B23790937E6EB819204F67F3\r\n250 OK\r\n",
+    ),
+    (
+        "GETINFO ns/id/65E45DB4F4C312B8B23790937E6EB819204F67F3",
+        "250+ns/id/65E45DB4F4C312B8B23790937E6EB819204F67F3=\r\nr relay1 x\r\ns Fast Running Valid\r\n\
+         w Bandwidth=4200\r\n.\r\n250 OK\r\n",
+    ),
+];
+
+#[test]
+fn as_json() {
+    let mut other = vec![(
+        "GETINFO status/version/current",
+        "250-status/version/current=obsolete\r\n250 OK\r\n",
+    )];
+    other.extend(DESCRIBED);
+    // Whatever this relay does not have.
+    let rest = [
+        ("GETINFO address", "551 none\r\n"),
+        (
+            "GETINFO accounting/hibernating",
+            "250-accounting/hibernating=awake\r\n250 OK\r\n",
+        ),
+        ("GETINFO accounting/", "551 none\r\n"),
+        ("GETINFO traffic/written", "551 none\r\n"),
+        ("GETINFO limits/", "552 Unrecognized key\r\n"),
+        ("GETCONF ", "250 x\r\n"),
+        ("GETINFO ns/", "551 none\r\n"),
+    ];
+    other.extend(
+        WELL.iter()
+            .filter(|(question, _)| question.starts_with("GETCONF ")),
+    );
+    other.extend(rest);
+    let said = asked_as(
+        &other,
+        |folder| {
+            fs::write(
+                folder.join("bridgelines"),
+                "Bridge obfs4 <IP ADDRESS>:443\n",
+            )
+            .unwrap();
+            fs::write(folder.join("fingerprint-ed25519"), "relay1 abc\n").unwrap();
+        },
+        |path| run(Command::new(program()).arg("--json").arg(path)),
+    );
+    assert_eq!(said.out.lines().count(), 1, "{said:?}");
+    let value: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(value["format"], 1);
+    assert_eq!(value["state"], "healthy", "{said:?}");
+    let warning = value["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("tor 0.4.9.11 is obsolete"), "{warning}");
+    let facts = &value["facts"];
+    for (name, expected) in [
+        ("nickname", serde_json::json!("relay1")),
+        ("contact", "\"Ada\" \u{1b}[31m \\ x".into()),
+        ("my_family", "A\nB".into()),
+        ("flags", "Fast Running Valid".into()),
+        ("consensus_weight", "Bandwidth=4200".into()),
+        ("bootstrapped", 100.into()),
+        ("uptime", 3600.into()),
+        ("version_status", "obsolete".into()),
+        ("bridge", false.into()),
+        ("master_key_here", false.into()),
+        ("fingerprint_ed25519", "relay1 abc\n".into()),
+        ("bridge_lines", serde_json::Value::Null),
+        ("address", serde_json::Value::Null),
+    ] {
+        assert_eq!(facts[name], expected, "{name}: {said:?}");
+    }
+    // An answer that is no relay's still is JSON.
+    let said = run(Command::new(program()).args(["--json", "--socket", "/nowhere/\"socket"]));
+    let value: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((said.code, &value["state"]), (Some(1), &"unhealthy".into()));
+}
+
+#[test]
 fn answers_without_an_end() {
     let line = "250-".to_owned() + &"x".repeat(100_000);
     let lines = "250-x\r\n".repeat(1000);
@@ -318,7 +727,7 @@ fn answers_without_an_end() {
         ),
         (
             &lines,
-            "unhealthy: tor answers to `GETINFO upti…` with more than 64 lines\n",
+            "unhealthy: tor answers to `GETINFO upti...` with more than 64 lines\n",
         ),
     ] {
         assert_eq!(asked(&[("GETINFO uptime", answer)], |_| {}).out, expected);

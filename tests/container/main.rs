@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod bridge;
 mod health;
 mod start;
 
@@ -40,7 +41,7 @@ fn compile(name: &str, defines: &[(&str, &str)], to: &Path) {
         format!("const char *__asan_default_options(void);\n{text}"),
     )
     .unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/recipe/container");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/build/recipe/container");
     let mut cc = Command::new("cc");
     cc.args(["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror"])
         .args(["-O1", "-g", "-fsanitize=address,undefined"])

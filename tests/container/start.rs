@@ -1,5 +1,8 @@
 //! The image's entry: what it says instead of tor, and that it says nothing otherwise.
 
+#[path = "../common/program.rs"]
+mod program;
+
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +12,8 @@ use fs_err as fs;
 use tempfile::TempDir;
 
 use super::{Said, compile, run, skip, tor};
+
+use self::program::write_program;
 
 /// The entry and what it looks at, all of it in one folder.
 struct Entry {
@@ -32,6 +37,7 @@ impl Entry {
                 ("DEFAULTS", &quoted(&at("defaults"))),
                 ("TORRC", &quoted(&at("etc/torrc"))),
                 ("DATA", &quoted(data.unwrap_or(&at("data")))),
+                ("CGROUPS", &quoted(&at("cgroup"))),
             ],
             &program,
         );
@@ -155,11 +161,14 @@ fn what_tor_says_itself_is_left_to_it() {
         .spawn()
         .unwrap();
     let started = std::time::Instant::now();
-    // From here on it takes signals.
+    // Tor runs, and SIGTERM is among the signals that it catches.
+    let status = format!("/proc/{}/status", child.id());
     let runs = || {
-        fs::read_to_string(entry.path("log"))
-            .unwrap()
-            .contains("Bootstrapped 0%")
+        let log = fs::read_to_string(entry.path("log")).unwrap();
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        log.contains("Bootstrapped 0%") && caught.is_some_and(|mask| mask >> 14 & 1 == 1)
     };
     while !runs() && started.elapsed().as_secs() < 60 {
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -181,7 +190,7 @@ fn torrcs() {
     };
     let entry = Entry::new(&tor, None);
     let usual = entry.path("etc/torrc").display().to_string();
-    let write_one = "cargo xtask torrc middle";
+    let write_one = "on the host: `mkdir -p config && printf ";
     let data = entry.path("data").display().to_string();
     let nothing = entry.run(&["--DataDirectory", &data]);
     refuses(
@@ -194,6 +203,17 @@ fn torrcs() {
         "there is no torrc: /no/torrc does not exist",
         write_one,
     );
+    // The hint does what it says, in a shell and without this repository.
+    let hint = nothing.err.lines().nth(1).unwrap();
+    let command = hint.split('`').nth(1).unwrap();
+    let made = Command::new("sh")
+        .args(["-euc", command])
+        .current_dir(entry.folder.path())
+        .status();
+    assert!(made.unwrap().success());
+    let made = entry.path("config/torrc").display().to_string();
+    let said = entry.run(&["--verify-config", "-f", &made, "--DataDirectory", &data]);
+    assert!(said.out.contains("Configuration was valid"), "{said:#?}");
     // Who says everything on the command line needs none.
     let said = entry.run(&[
         "--DataDirectory",
@@ -207,6 +227,128 @@ fn torrcs() {
         said.out.contains("/nowhere/log") && said.err.is_empty(),
         "{said:#?}"
     );
+}
+
+#[test]
+fn a_directory_where_a_torrc_should_be() {
+    let Some(tor) = tor("start::a_directory_where_a_torrc_should_be") else {
+        return;
+    };
+    let entry = Entry::new(&tor, None);
+    let usual = entry.path("etc/torrc");
+    fs::create_dir_all(&usual).unwrap();
+    let (usual, data) = (
+        usual.display().to_string(),
+        entry.path("data").display().to_string(),
+    );
+    let error = format!("the torrc, {usual}, is a directory");
+    for arguments in [
+        &["--DataDirectory", &data][..],
+        &["--DataDirectory", &data, "-f", &usual],
+        &["--DataDirectory", &data, "--ORPort", "127.0.0.1:auto"],
+    ] {
+        refuses(&entry.run(arguments), &error, "`sudo rmdir ");
+    }
+}
+
+#[test]
+fn a_torrc_of_no_relay() {
+    let Some(tor) = tor("start::a_torrc_of_no_relay") else {
+        return;
+    };
+    let entry = Entry::new(&tor, None);
+    let ends = "Log notice file /nowhere/log";
+    for (lines, warns) in [
+        (ends.to_owned(), true),
+        (format!("ORPort 0\n{ends}"), true),
+        (format!("ORPort 127.0.0.1:auto\n{ends}"), false),
+    ] {
+        let said = entry.run_with(&lines);
+        let warned = "warning: the torrc has no ORPort, so this tor is no relay but a client\n";
+        assert_eq!(said.err.contains(warned), warns, "{said:#?}");
+        assert!(said.out.contains("/nowhere/log"), "{said:#?}");
+    }
+}
+
+#[test]
+fn memory() {
+    let Some(tor) = tor("start::memory") else {
+        return;
+    };
+    // Instead of running, it shows the defaults that it was given.
+    let folder = TempDir::new().unwrap();
+    let shows = folder.path().join("shows");
+    let script = format!(
+        "#!/bin/sh\ncase \" $* \" in *' --dump-config '*) exec {} \"$@\" ;; esac\nexec cat \"$2\"\n",
+        tor.display()
+    );
+    write_program(&shows, &script);
+    let (v2, v1) = ("memory.max", "memory/memory.limit_in_bytes");
+    for (file, limit, torrc, queues) in [
+        (v2, "268435456", "", Some(128)),
+        (v2, "max", "", None),
+        (v2, "nonsense", "", None),
+        (v2, "268435456", "MaxMemInQueues 100 MB", None),
+        (v2, "50331648", "", Some(64)),
+        (v1, "536870912", "", Some(256)),
+        // What version 1 shows where there is no limit.
+        (v1, "9223372036854771712", "", None),
+    ] {
+        let entry = Entry::new(&shows, None);
+        fs::create_dir_all(entry.path("cgroup/memory")).unwrap();
+        fs::write(entry.path("cgroup").join(file), format!("{limit}\n")).unwrap();
+        let said = entry.run_with(&format!("ORPort 127.0.0.1:auto\n{torrc}"));
+        let line = queues.map(|queues| format!("MaxMemInQueues {queues} MB\n"));
+        let expected = format!("# none\n{}", line.unwrap_or_default());
+        assert_eq!(said.out, expected, "{file} {limit} {torrc}: {said:#?}");
+        assert_eq!(
+            said.err.starts_with("note: MaxMemInQueues is "),
+            queues.is_some(),
+            "{said:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_of_memory_is_tors_own() {
+    let Some(tor) = tor("start::a_limit_of_memory_is_tors_own") else {
+        return;
+    };
+    let entry = Entry::new(&tor, None);
+    fs::create_dir(entry.path("cgroup")).unwrap();
+    fs::write(entry.path("cgroup/memory.max"), "1073741824\n").unwrap();
+    let said = entry.run_with("ORPort 127.0.0.1:auto\nLog notice file /nowhere/log");
+    // It has read the defaults, to the end.
+    assert!(said.out.contains("/proc/self/fd/"), "{said:#?}");
+    assert!(said.out.contains("/nowhere/log"), "{said:#?}");
+}
+
+#[test]
+fn a_full_volume() {
+    let Some(tor) = tor("start::a_full_volume") else {
+        return;
+    };
+    let entry = Entry::new(&tor, None);
+    let data = entry.path("data").display().to_string();
+    let torrc = entry.torrc("ORPort 127.0.0.1:auto\nLog notice file /nowhere/log");
+    for full in ["size=16k", "size=1m,nr_inodes=1"] {
+        let before = format!("mount -t tmpfs -o mode=700,{full} none {data}");
+        if let Some(said) = in_namespaces(&entry, &before, &torrc) {
+            let error = format!("{data} has no space left (");
+            refuses(&said, &error, "`df -h` and `df -i` show what is full");
+        }
+    }
+    // A relay that has its keys may go on, and its operator should know.
+    for before in [
+        format!("mount -t tmpfs -o mode=700,size=16k none {data} && mkdir -m 700 {data}/keys"),
+        format!("mount -t tmpfs -o mode=700,size=8m none {data}"),
+    ] {
+        if let Some(said) = in_namespaces(&entry, &before, &torrc) {
+            let warning = format!("warning: {data} has ");
+            assert!(said.err.starts_with(&warning), "{said:#?}");
+            assert!(said.out.contains("/nowhere/log"), "{said:#?}");
+        }
+    }
 }
 
 #[test]
@@ -370,6 +512,22 @@ fn a_volume_of_somebody_else() {
             said.err.contains(&format!(
                 "/{below}`; if that lies on a file system of its own"
             )),
+            "{said:#?}"
+        );
+    }
+    // As one word for a shell, whatever the kernel makes of it in its table.
+    let data = entry.path("my 'own' data");
+    fs::create_dir(&data).unwrap();
+    chown(&data);
+    let named = Entry::new(&tor, Some(&data));
+    let torrc = named.torrc(&format!(
+        "DataDirectory {}\nORPort 127.0.0.1:auto",
+        data.display()
+    ));
+    let before = format!("mount --bind \"{0}\" \"{0}\"", data.display());
+    if let Some(said) = in_namespaces(&named, &before, &torrc) {
+        assert!(
+            said.err.contains(r"/my '\''own'\'' data'`; if that lies"),
             "{said:#?}"
         );
     }

@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use relaysmith::digest::Digest;
-use relaysmith::image::foreign::{Entry, Error, Foreign, Kind, Limits};
+use relaysmith::base::digest::Digest;
+use relaysmith::image::read::{Entry, Error, Kind, Limits, Spent, ThirdPartyImage};
 use serde_json::{Value, json};
 
 use crate::packed::{Layer, MANIFEST, Packed, Tar, descriptor, gzip, write_index};
@@ -38,19 +38,19 @@ fn small(name: &'static str) -> Packed {
 }
 
 /// Opens the image that `make` leaves at a path.
-fn open(make: impl FnOnce(&Path)) -> Result<Foreign, Error> {
+fn open(make: impl FnOnce(&Path)) -> Result<ThirdPartyImage, Error> {
     open_with(Limits::default(), make)
 }
 
-fn open_with(limits: Limits, make: impl FnOnce(&Path)) -> Result<Foreign, Error> {
+fn open_with(limits: Limits, make: impl FnOnce(&Path)) -> Result<ThirdPartyImage, Error> {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("image");
     fs::create_dir(&place).unwrap();
     make(&place);
-    Foreign::open(place.to_str().unwrap(), limits)
+    ThirdPartyImage::open(place.to_str().unwrap(), limits)
 }
 
-fn refused(expected: &str, result: Result<Foreign, Error>) {
+fn refused(expected: &str, result: Result<ThirdPartyImage, Error>) {
     let error = result
         .err()
         .unwrap_or_else(|| panic!("not refused: {expected}"));
@@ -68,6 +68,7 @@ fn blob(layout: &Path, bytes: &[u8]) -> PathBuf {
         .join(Digest::sha256(bytes).hex())
 }
 
+// Guards: I1.
 #[test]
 fn bytes_that_are_not_what_is_named() {
     let replaced = |which: fn(&Packed) -> Vec<u8>, by: &'static [u8]| {
@@ -123,6 +124,7 @@ fn bytes_that_are_not_what_is_named() {
     );
 }
 
+// Guards: I2.
 #[test]
 fn bombs_and_giants() {
     let limits = Limits {
@@ -140,15 +142,18 @@ fn bombs_and_giants() {
         open_with(limits, layer(zeros)),
     );
     // Two that are small enough each, and not together.
-    let half = || {
+    let half = |name: &str| {
         Tar::default()
-            .file(b"zeros", 0o644, &vec![0; 600 << 10])
+            .file(name.as_bytes(), 0o644, &vec![0; 600 << 10])
             .finish()
     };
     refused(
         "is too large",
         open_with(limits, |place| {
-            let layers = vec![Layer::new("one", half(), 9), Layer::new("two", half(), 9)];
+            let layers = vec![
+                Layer::new("one", half("one"), 9),
+                Layer::new("two", half("two"), 9),
+            ];
             Packed::new(layers).write(place);
         }),
     );
@@ -156,8 +161,14 @@ fn bombs_and_giants() {
         tar.file(format!("{n}").as_bytes(), 0o644, b"")
     });
     let image = open_with(limits, layer(many.finish())).unwrap();
-    let message = image.layers()[0].entries().unwrap_err().to_string();
-    assert!(message.contains("more than 100 entries"), "{message}");
+    let message = image.layers()[0]
+        .entries(&mut Spent::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("more than 100 entries and records"),
+        "{message}"
+    );
     refused(
         "no engine takes more than 128",
         open(|place| {
@@ -166,20 +177,24 @@ fn bombs_and_giants() {
         }),
     );
     refused(
-        "is too large: a document may have 4194304 bytes",
+        "is too large: a document may have 1048576 bytes",
         open(|place| {
             let index = fs::File::create(place.join("index.json")).unwrap();
-            index.set_len((4 << 20) + 1).unwrap();
+            index.set_len((1 << 20) + 1).unwrap();
         }),
     );
 }
 
+// Guards: I3.
 #[test]
 fn layers_that_cannot_be_read() {
     let entries = |plain: Vec<u8>| {
         let packed = Packed::new(vec![Layer::new("tor", plain, 9)]);
         let image = open(|place| packed.write(place)).unwrap();
-        image.layers()[0].entries().unwrap_err().to_string()
+        image.layers()[0]
+            .entries(&mut Spent::default())
+            .unwrap_err()
+            .to_string()
     };
     let file = || Tar::default().file(b"file", 0o644, &[1; 600]);
     let cut = |end| file().finish()[..end].to_vec();
@@ -222,6 +237,18 @@ fn layers_that_cannot_be_read() {
         let message = entries(plain);
         assert!(message.contains(problem), "{message}, not {problem}");
     }
+    // What has no content states none: engines would read it as more entries.
+    let smuggled = Tar::default()
+        .entry(b"link", b'2', 0o777, (0, 0), b"tor", &[1; 512])
+        .finish();
+    let message = entries(smuggled);
+    assert!(message.contains("states 512 bytes"), "{message}");
+    let holes = Tar::default()
+        .pax(&[("GNU.sparse.major", b"1")])
+        .file(b"f", 0, b"")
+        .finish();
+    let message = entries(holes);
+    assert!(message.contains("sparse"), "{message}");
     for (bytes, problem) in [
         (gzip(b"x", 9)[..15].to_vec(), "as gzip: "),
         ([gzip(b"x", 9), b"behind".to_vec()].concat(), "as gzip: "),
@@ -241,6 +268,90 @@ fn layers_that_cannot_be_read() {
     }
 }
 
+/// What kind of file it is and what follows the archive are content, as engines read them.
+// Guards: I3.
+#[test]
+fn archives_that_hold_the_same_files() {
+    let pair = |a: Vec<u8>, b: Vec<u8>| {
+        let directory = tempfile::tempdir().unwrap();
+        let images = [("a", a), ("b", b)].map(|(name, tar)| {
+            let place = directory.path().join(name);
+            Packed::new(vec![Layer::new("tor", tar, 9)]).write(&place);
+            ThirdPartyImage::open(place.to_str().unwrap(), Limits::default()).unwrap()
+        });
+        let diff = relaysmith::compare::diff::Diff::new(("a", &images[0]), ("b", &images[1]));
+        diff.unwrap().text()
+    };
+    let file = |kind: u8| {
+        Tar::default()
+            .entry(b"tor", kind, 0o755, (0, 0), b"", b"elf")
+            .finish()
+    };
+    let more = |kind: u8| {
+        let hidden = Tar::default().file(b"etc/evil", 0o644, b"evil").finish();
+        [file(kind), hidden].concat()
+    };
+    for (a, b, expected) in [
+        (file(b'0'), file(b'7'), "kind: file -> entry of type `7`"),
+        (
+            file(b'0'),
+            more(b'0'),
+            "(after the end of the archive): absent from A",
+        ),
+        (
+            file(b'7'),
+            file(b'8'),
+            "kind: entry of type `7` -> entry of type `8`",
+        ),
+        (file(b'0'), file(0), "in order, padding or spelling alone"),
+    ] {
+        let text = pair(a, b);
+        assert!(text.contains(expected), "{text}, not {expected}");
+    }
+}
+
+/// What other programs write is read like theirs, or named for what it is.
+#[test]
+fn images_of_other_programs() {
+    let directory = tempfile::tempdir().unwrap();
+    let (plain, packed) = (
+        directory.path().join("saved.tar"),
+        directory.path().join("saved.tar.gz"),
+    );
+    let image = small("tor");
+    docker_archive(&plain, &[(&image, "tor:1")]);
+    fs::write(&packed, gzip(&fs::read(&plain).unwrap(), 6)).unwrap();
+    let open = |place: &Path| ThirdPartyImage::open(place.to_str().unwrap(), Limits::default());
+    let (a, b) = (open(&plain).unwrap(), open(&packed).unwrap());
+    assert_eq!(a.config(), b.config());
+    assert_eq!(a.layers()[0].digests, b.layers()[0].digests);
+
+    let xz = directory.path().join("saved.tar.xz");
+    fs::write(&xz, b"\xfd7zXZ\0").unwrap();
+    let error = open(&xz).unwrap_err();
+    assert!(
+        error.to_string().contains("is compressed with xz"),
+        "{error}"
+    );
+    assert!(
+        error
+            .hint()
+            .unwrap()
+            .starts_with("decompress it first: `xz -dk ")
+    );
+
+    let folder = directory.path().join("dir");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("manifest.json"), image.documents().1).unwrap();
+    fs::write(folder.join("version"), "Directory Transport Version: 1.1\n").unwrap();
+    let error = open(&folder).unwrap_err();
+    assert!(
+        error.to_string().contains("skopeo wrote for `dir:`"),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("skopeo copy dir:"));
+}
+
 /// Nothing is unpacked: a path is text that is shown.
 #[test]
 fn paths_that_lead_out_are_shown_as_they_are() {
@@ -254,7 +365,7 @@ fn paths_that_lead_out_are_shown_as_they_are() {
         .file(b"short", 0o644, b"");
     let packed = Packed::new(vec![Layer::new("tor\x1b]0;x", tar.finish(), 9)]);
     let image = open(|place| packed.write(place)).unwrap();
-    let entries = image.layers()[0].entries().unwrap();
+    let entries = image.layers()[0].entries(&mut Spent::default()).unwrap();
     let paths: Vec<&[u8]> = entries.iter().map(|entry| &*entry.path).collect();
     let expected: [&[u8]; 6] = [
         b"../../etc/passwd",
@@ -276,6 +387,7 @@ fn paths_that_lead_out_are_shown_as_they_are() {
     assert_eq!(image.layers()[0].digests.name, r"tor\u{1b}]0;x");
 }
 
+// Guards: I1.
 #[test]
 fn folders_that_lead_elsewhere() {
     // A list that names files outside, in a folder and in a tar.
@@ -323,11 +435,11 @@ fn folders_that_lead_elsewhere() {
         }),
     );
     refused(
-        "is not a plain file",
+        "is a link that leads out of it",
         open(|place| symlink("/dev/zero", place.join("index.json")).unwrap()),
     );
     refused("is no image", open(|_| ()));
-    let error = Foreign::open("ghcr.io/x/tor:1", Limits::default()).unwrap_err();
+    let error = ThirdPartyImage::open("ghcr.io/x/tor:1", Limits::default()).unwrap_err();
     assert!(
         error
             .hint()
@@ -336,6 +448,7 @@ fn folders_that_lead_elsewhere() {
     );
 }
 
+// Guards: I1.
 #[test]
 fn one_file_that_is_two_images() {
     let two = |layers: Value| {
@@ -364,7 +477,7 @@ fn one_file_that_is_two_images() {
     fs::write(&file, tar.finish()).unwrap();
     refused(
         "`index.json` is in it twice",
-        Foreign::open(file.to_str().unwrap(), Limits::default()),
+        ThirdPartyImage::open(file.to_str().unwrap(), Limits::default()),
     );
 }
 
@@ -400,8 +513,9 @@ fn one_of_several_is_chosen_by_name_or_digest() {
         &[named(&one, "one"), named(&one, "again"), list, attached],
     );
 
-    let open =
-        |chosen: &str| Foreign::open(&format!("{}{chosen}", layout.display()), Limits::default());
+    let open = |chosen: &str| {
+        ThirdPartyImage::open(&format!("{}{chosen}", layout.display()), Limits::default())
+    };
     let manifest = |packed: &Packed| Digest::sha256(&packed.documents().1);
     for (chosen, packed) in [
         (":one".to_owned(), &one),
@@ -423,7 +537,7 @@ fn one_of_several_is_chosen_by_name_or_digest() {
     for chosen in [":three", ":wo", ":tor", ""] {
         let error = open(chosen).unwrap_err();
         let message = error.to_string();
-        let line = format!("\n  {}  one  again", manifest(&one));
+        let line = format!("\n  {}  again  one", manifest(&one));
         assert!(message.contains(&line), "{message}");
         let line = format!("\n  {}  docker.io/relaysmith/tor:two", manifest(&two));
         assert!(message.contains(&line), "{message}");
@@ -432,8 +546,9 @@ fn one_of_several_is_chosen_by_name_or_digest() {
 
     let file = directory.path().join("saved.tar");
     docker_archive(&file, &[(&one, "tor:one"), (&two, "tor:two")]);
-    let open =
-        |chosen: &str| Foreign::open(&format!("{}{chosen}", file.display()), Limits::default());
+    let open = |chosen: &str| {
+        ThirdPartyImage::open(&format!("{}{chosen}", file.display()), Limits::default())
+    };
     let config = |packed: &Packed| Digest::sha256(&packed.documents().0);
     for (chosen, packed) in [
         (":two", &two),
@@ -446,6 +561,7 @@ fn one_of_several_is_chosen_by_name_or_digest() {
 }
 
 /// What looks like a loop of lists ends.
+// Guards: I2.
 #[test]
 fn lists_in_lists() {
     refused(

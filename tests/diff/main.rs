@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod costs;
 mod hostile;
 mod packed;
 
@@ -9,12 +10,12 @@ use std::path::Path;
 
 use fs_err as fs;
 use packed::{Layer, Packed, Tar, program};
-use relaysmith::diff::Diff;
-use relaysmith::image::foreign::{Foreign, Limits};
-use relaysmith::record::Verdict;
+use relaysmith::compare::ComparisonVerdict;
+use relaysmith::compare::diff::Diff;
+use relaysmith::image::read::{Limits, ThirdPartyImage};
 
-fn open(place: &Path) -> Foreign {
-    Foreign::open(place.to_str().unwrap(), Limits::default()).unwrap()
+fn open(place: &Path) -> ThirdPartyImage {
+    ThirdPartyImage::open(place.to_str().unwrap(), Limits::default()).unwrap()
 }
 
 fn diff(a: &Path, b: &Path) -> Diff {
@@ -79,7 +80,7 @@ fn the_report_on_two_images() {
     relay().write(&a);
     other().write(&b);
     let diff = diff(&a, &b);
-    assert_eq!(diff.verdict(), Verdict::Different);
+    assert_eq!(diff.verdict(), ComparisonVerdict::Different);
     insta::assert_snapshot!("text", diff.text());
     insta::assert_snapshot!("html", diff.html());
     insta::assert_snapshot!("json", serde_json::to_string_pretty(&diff).unwrap());
@@ -95,7 +96,7 @@ fn an_image_is_the_same_as_itself_however_it_is_carried() {
     tar.append_dir_all(".", &layout).unwrap();
     tar.finish().unwrap();
     let found = diff(&layout, &file);
-    assert_eq!(found.verdict(), Verdict::Same);
+    assert_eq!(found.verdict(), ComparisonVerdict::Same);
     assert!(found.documents.is_empty());
     insta::assert_snapshot!(found.text().lines().skip(2).collect::<Vec<_>>().join("\n"), @r"
     layer geoip          same (1 entry)
@@ -114,7 +115,7 @@ fn what_docker_saves_has_the_same_content() {
     let file = directory.path().join("saved.tar");
     hostile::docker_archive(&file, &[(&packed, "relaysmith/tor:1")]);
     let found = diff(&layout, &file);
-    assert_eq!(found.verdict(), Verdict::Recompressed);
+    assert_eq!(found.verdict(), ComparisonVerdict::Recompressed);
     insta::assert_snapshot!(found.text().lines().skip(2).collect::<Vec<_>>().join("\n"), @r"
     layer geoip          same content, compressed differently (1 entry)
     layer tor            same content, compressed differently (6 entries)
@@ -134,7 +135,7 @@ fn archives_that_differ_in_nothing_they_hold() {
     tar([b"one", b"two"]).write(&a);
     tar([b"two", b"one"]).write(&b);
     let diff = diff(&a, &b);
-    assert_eq!(diff.verdict(), Verdict::Different);
+    assert_eq!(diff.verdict(), ComparisonVerdict::Different);
     assert_eq!(diff.layers[0].files, []);
     let text = diff.text();
     assert!(
@@ -161,7 +162,13 @@ fn layers_of_one_content_are_found_whatever_they_are_called() {
         .iter()
         .map(|layer| (&*layer.name, layer.verdict))
         .collect();
-    assert_eq!(verdicts, [("geoip", Verdict::Same), ("tor", Verdict::Same)]);
+    assert_eq!(
+        verdicts,
+        [
+            ("geoip", ComparisonVerdict::Same),
+            ("tor", ComparisonVerdict::Same)
+        ]
+    );
     // Their names alone, it says.
     assert_eq!(found.documents[0].values.len(), 2);
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flate2::{Compression, write::GzEncoder};
 use fs_err as fs;
-use relaysmith::digest::Digest;
+use relaysmith::base::digest::Digest;
 use serde_json::{Value, json};
 
 /// A layer: its name, and its file as it lies in the image.

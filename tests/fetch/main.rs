@@ -16,12 +16,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fs_err as fs;
-use relaysmith::cache::Cache;
-use relaysmith::digest::Digest;
-use relaysmith::progress::{Progress, Silent, Task};
-use relaysmith::source::{
-    Error, Fetched, Machine, Options, Origin, Patience, Signature, Size, Source, fetch, survey,
-};
+use relaysmith::base::cache::Cache;
+use relaysmith::base::digest::Digest;
+use relaysmith::base::progress::{Progress, Silent, Task};
+use relaysmith::fetch::{Error, Fetched, Machine, Options, Patience, fetch, survey};
+use relaysmith::pins::{Evidence, Origin, Signature, Size, Source};
 use tempfile::TempDir;
 
 use crate::server::{Request, Server, Wire, broken, empty, head, rest, stall, whole};
@@ -42,8 +41,9 @@ fn source(bytes: &[u8]) -> Source {
         size: Size::Exactly(bytes.len() as u64),
         unpacked: 1,
         released: None,
-        licence: "MIT".to_owned(),
+        license: "MIT".to_owned(),
         signature: Signature::None,
+        evidence: Evidence::default(),
         patches: Vec::new(),
         origins: ["pool/a", "pool/b"]
             .map(|path| Origin::Debian(path.to_owned()))
@@ -182,6 +182,7 @@ fn trouble_that_passes() {
     }
 }
 
+// Guards: N3.
 #[test]
 fn trouble_that_lasts() {
     let reason = refuses(|_, wire| empty(wire, "500 Internal Server Error", &[]));
@@ -221,6 +222,7 @@ fn what_will_not_pass_is_asked_once() {
     }
 }
 
+// Guards: N1.
 #[test]
 fn other_bytes() {
     let mut wrong = body();
@@ -231,6 +233,7 @@ fn other_bytes() {
     assert_eq!(reason, format!("{line} expected {expected}, got {got}"));
 }
 
+// Guards: N1.
 #[test]
 fn another_size_is_refused_before_the_body() {
     for length in ["0", "1199999", "1200001", "99999999999999"] {
@@ -244,6 +247,7 @@ fn another_size_is_refused_before_the_body() {
     }
 }
 
+// Guards: N1.
 #[test]
 fn a_body_without_end_is_cut_off() {
     let (told, written) = mpsc::channel();
@@ -328,6 +332,7 @@ fn goes_on_after_silence() {
     assert_eq!(server.requests()[1].range(), Some(500_000));
 }
 
+// Guards: N3.
 #[test]
 fn a_trickle_is_not_waited_for() {
     let server = Server::http(|_, wire| {
@@ -426,6 +431,7 @@ fn a_part_that_nobody_asked_for() {
     assert!(reason.ends_with("a part was sent unasked"), "{reason}");
 }
 
+// Guards: N2.
 #[test]
 fn redirects_are_followed_within_reason() {
     let requests = delivers(|request, wire| match &*request.path {
@@ -455,9 +461,15 @@ fn redirects_are_followed_within_reason() {
     );
     let reason = refuses(|_, wire| empty(wire, "302 Found", &[("location", "ftp://127.0.0.1/x")]));
     assert!(
-        reason.ends_with("redirected to something that is not http"),
+        reason.contains("redirected to a `ftp:` address"),
         "{reason}"
     );
+    for location in ["file:///etc/passwd", "file:/etc/passwd", "javascript:x"] {
+        let reason = refuses(|_, wire| empty(wire, "302 Found", &[("location", location)]));
+        let (scheme, _) = location.split_once(':').unwrap();
+        let expected = format!("redirected to a `{scheme}:` address");
+        assert!(reason.contains(&expected), "{reason}");
+    }
 }
 
 #[test]
@@ -539,8 +551,8 @@ fn a_corrupted_file_is_fetched_again() {
 
 #[test]
 fn what_an_earlier_run_left() {
-    let mut foreign = body()[..600_000].to_vec();
-    foreign[0] ^= 1;
+    let mut other = body()[..600_000].to_vec();
+    other[0] ^= 1;
     for (left, ranges) in [
         // All of it: killed before the last step.
         (body(), vec![]),
@@ -548,7 +560,7 @@ fn what_an_earlier_run_left() {
         (Vec::new(), vec![None]),
         // Too much, or rubbish: found out and fetched anew.
         ([body(), vec![0]].concat(), vec![None]),
-        (foreign, vec![Some(600_000), None]),
+        (other, vec![Some(600_000), None]),
         (vec![0; 1_200_000], vec![Some(1_200_000), None]),
     ] {
         let server = Server::http(|request, wire| match request.range() {
@@ -832,6 +844,7 @@ fn certificates_are_those_of_the_platform() {
     assert_eq!(server.requests().len(), 1);
 }
 
+// Guards: N2.
 #[test]
 fn a_redirect_from_https_to_http_is_refused() {
     let plain = Server::http(|_, wire| whole(wire, &body()));

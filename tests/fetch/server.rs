@@ -13,6 +13,8 @@ pub(crate) struct Request {
     /// Which one it is, from 0.
     pub(crate) nth: usize,
     pub(crate) path: String,
+    #[allow(dead_code, reason = "git hosts alone are sent any")]
+    pub(crate) body: Vec<u8>,
     head: String,
 }
 
@@ -121,10 +123,18 @@ fn receive(wire: &mut dyn Wire, log: &Mutex<Vec<Request>>) -> Option<Request> {
             return None;
         }
     }
+    let length = head.lines().find_map(|line| {
+        let (field, value) = line.split_once(':')?;
+        let named = field.eq_ignore_ascii_case("content-length");
+        named.then(|| value.trim().parse().ok())?
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
     let mut log = log.lock().unwrap();
     let request = Request {
         nth: log.len(),
         path: head.split(' ').nth(1).unwrap().to_owned(),
+        body,
         head,
     };
     log.push(request.clone());

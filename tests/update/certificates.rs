@@ -1,7 +1,7 @@
 //! Newer copies of pinned certificates, from directories that lie.
 
-use relaysmith::progress::Silent;
-use relaysmith::trust::{Directory, Refreshed, TrustPolicy, keep, refresh};
+use relaysmith::base::progress::Silent;
+use relaysmith::verify::{Directory, Refreshed, TrustPolicy, keep, refresh};
 use sequoia_openpgp::packet::UserID;
 use sequoia_openpgp::packet::signature::SignatureBuilder;
 use sequoia_openpgp::serialize::{Serialize, SerializeInto};
@@ -106,6 +106,89 @@ impl Scene {
     }
 }
 
+/// Whoever keeps a directory can add names without end, and signatures that look like the owner's.
+// Guards: K1.
+#[test]
+fn certificates_that_never_end() {
+    let scene = Scene::new();
+    let public = scene.alice.cert.clone().strip_secret_key_material();
+    let bomb = |signed: bool| {
+        let mut bytes = public.to_vec().unwrap();
+        for number in 0_usize.. {
+            let user = UserID::from(format!("\u{1b}[2J{number}"));
+            Packet::from(user.clone()).serialize(&mut bytes).unwrap();
+            if signed {
+                // By somebody else, and valid.
+                let stated = scene.alice.cert.userids().next().unwrap();
+                let stated = stated.self_signatures().next().unwrap().clone();
+                Packet::from(stated).serialize(&mut bytes).unwrap();
+            }
+            if bytes.len() > 900_000 {
+                return Answer::Whole(bytes);
+            }
+        }
+        unreachable!()
+    };
+    for (signed, expected) in [(false, "has it"), (true, "has more than 1000 signatures")] {
+        let fresh = Scene {
+            alice: scene.alice.clone(),
+            project: Project::new([&scene.alice, &Recipe::default().make()]),
+            site: Site::new(),
+        };
+        let begun = std::time::Instant::now();
+        let shown = fresh.with(KEY_SERVER, bomb(signed)).shown();
+        assert!(shown.contains(expected), "{shown}");
+        assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+    }
+}
+
+/// A certificate that is pinned by its fingerprint alone: what comes is taken if it has that, and
+/// only what its owner signed of it.
+#[test]
+fn a_certificate_that_was_wanted() {
+    let (other, lost) = (
+        Recipe::default().make(),
+        ReasonForRevocation::KeyCompromised,
+    );
+    let mut seen = Vec::new();
+    for what in [
+        "it",
+        "it, with secret keys",
+        "another",
+        "it, revoked",
+        "nothing",
+        "a portal",
+    ] {
+        let mut scene = Scene::new();
+        let public = |cert: &Cert| cert.clone().strip_secret_key_material();
+        let revoked = scene.alice.clone().revoked(year(2014), lost);
+        let answer = match what {
+            "it" => Some(armored(&public(&scene.alice.cert))),
+            "it, with secret keys" => Some(binary_with_secrets(&scene.alice.cert)),
+            "another" => Some(armored(&public(&other.cert))),
+            "it, revoked" => Some(armored(&public(&revoked.cert))),
+            "a portal" => Some(Answer::Whole(b"<html>Please log in</html>".to_vec())),
+            _ => None,
+        };
+        if let Some(answer) = answer {
+            scene = scene.with(KEY_SERVER, answer);
+        }
+        let keys = scene.project.path().join("keys");
+        let trust = fs_err::read_to_string(keys.join("trust.toml")).unwrap();
+        let wanted = trust.replace("certificate = \"a.asc\"", "wanted = \"a.asc\"");
+        fs_err::write(keys.join("trust.toml"), wanted).unwrap();
+        fs_err::remove_file(keys.join("a.asc")).unwrap();
+        let shown = scene.shown().replace(&other.fingerprint(), "OTHER");
+        let here = keys.join("a.asc").exists();
+        let own = scene.alice.subkey.public().fingerprint().to_hex();
+        seen.push(format!(
+            "{what}, kept: {here}\n    {}",
+            shown.replace(&own, "SUBKEY")
+        ));
+    }
+    insta::assert_snapshot!(seen.join("\n"));
+}
+
 #[test]
 fn news_of_the_owner() {
     let scene = Scene::new();
@@ -176,6 +259,7 @@ fn binary_with_secrets(cert: &Cert) -> Answer {
     Answer::Whole(bytes)
 }
 
+// Guards: K1.
 #[test]
 fn an_older_copy_takes_nothing_away() {
     let scene = Scene::new();
@@ -195,6 +279,7 @@ fn an_older_copy_takes_nothing_away() {
 /// What is answered instead of somebody's certificate.
 type Lie = Box<dyn Fn(&Person) -> Answer>;
 
+// Guards: K1.
 #[test]
 fn answers_that_lie() {
     let mallory = Recipe::default().make();
@@ -297,7 +382,7 @@ fn answers_that_lie() {
         /key-server: what it sends holds no certificate
     endless
         /advanced: does not have it
-        /key-server: it sends more than 4194304 bytes
+        /key-server: it sends more than 1048576 bytes
     drop by drop
         /advanced: does not have it
         /key-server: the transfer broke: the server is too slow

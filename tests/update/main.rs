@@ -9,13 +9,16 @@
 )]
 
 #[allow(dead_code, reason = "shared with the tests of trust")]
-#[path = "../trust/material.rs"]
+#[path = "../verify/material.rs"]
 mod material;
 #[allow(dead_code, reason = "shared with the tests of fetching")]
 #[path = "../fetch/server.rs"]
 mod server;
 
+mod build;
 mod certificates;
+mod evidence;
+mod git_host;
 mod project;
 mod real;
 mod site;

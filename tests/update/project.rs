@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use relaysmith::cache::Cache;
-use relaysmith::progress::Silent;
-use relaysmith::source::Options;
-use relaysmith::trust::Report;
+use relaysmith::base::cache::Cache;
+use relaysmith::base::progress::Silent;
+use relaysmith::fetch::Options;
 use relaysmith::update::{Outlook, look};
+use relaysmith::verify::Report;
 use tempfile::TempDir;
 
 use crate::material::Person;
@@ -31,9 +31,10 @@ sha256 = "{hex}"
 size = 1000
 max-unpacked = 70_000_000
 released = 2026-06-25T17:58:14Z
-licence = "BSD-3-Clause"
+license = "BSD-3-Clause"
 checksums = "tor-{version}.tar.gz.sha256sum"
 signature = "tor-{version}.tar.gz.sha256sum.asc"
+rung = "upstream"
 origins = [
     "https://dist.torproject.org/tor-{version}.tar.gz",
     "debian:pool/main/t/tor/tor_{version}.orig.tar.gz",
@@ -117,16 +118,15 @@ impl Project {
 
     /// What was found about the default tor, by the project's own pins, keys and evidence.
     pub(crate) fn verdict(&self) -> String {
-        let manifest =
-            relaysmith::source::Manifest::load(&self.path().join("sources.toml")).unwrap();
+        let manifest = relaysmith::pins::Manifest::load(&self.path().join("sources.toml")).unwrap();
         let tor = manifest.get("tor", None).unwrap();
         let options = self.options();
         let fetched =
-            relaysmith::source::fetch(std::slice::from_ref(&tor), &options, &Silent).unwrap();
-        let policy = relaysmith::trust::TrustPolicy::load(&self.path().join("keys")).unwrap();
+            relaysmith::fetch::fetch(std::slice::from_ref(&tor), &options, &Silent).unwrap();
+        let policy = relaysmith::verify::TrustPolicy::load(&self.path().join("keys")).unwrap();
         let mut report = Report::default();
         for one in fetched {
-            report.add(&tor, relaysmith::trust::verify(&policy, one).as_ref());
+            report.add(&tor, relaysmith::verify::verify(&policy, one).as_ref());
         }
         report.summary()
     }

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use relaysmith::cache::Cache;
-use relaysmith::progress::Silent;
-use relaysmith::source::{Manifest, Options};
-use relaysmith::trust::TrustPolicy;
+use relaysmith::base::cache::Cache;
+use relaysmith::base::progress::Silent;
+use relaysmith::fetch::Options;
+use relaysmith::pins::Manifest;
 use relaysmith::update::look;
+use relaysmith::verify::TrustPolicy;
 
 use crate::material::year;
 use crate::site::{Answer, PATIENCE, Site, serve};
@@ -134,17 +135,42 @@ fn what_our_copies_say() {
         })
         .collect();
     insta::assert_snapshot!(rows.join("\n"), @r"
+    boszormenyi: no expiry
+      7D887DC8BA7BBBA7B835E3BADCE310E7864CC8BF: no expiry
+    brown: no expiry
+      ADE668AA675718B59FE29FEA24D68B725D5487D0: expires on 2028-08-28
+    copa: not here, `cargo xtask keys refresh` fetches it
+    custura: expired on 2024-09-08
+      3045714BCFCD98B94C06F824D0051169612E7B2A: expired on 2024-09-08
+    debian-bookworm: expires on 2031-01-19
+      4CB50190207B4758A3F73A796ED0E7B82643E131: expires on 2031-01-19
+    debian-trixie: expires on 2035-03-28
+      B8E5F13176D2A7A75220028078DBA3BC47EF2265: expires on 2035-03-28
     dickey: expires on 2029-04-02
     faeroy: expired on 2024-12-02
       514102454D0A87DB0767A1EBBE6A0531C18A9179: no expiry
+    google: no expiry
+      0E225917414670F4442C250DFD533C07C264648F: expires on 2028-01-07
     goulet: expired on 2016-05-09
     johnson: no expiry
       2AE224F5C424990AE5206C85888404C187F30690: no expiry
-    mathewson: expired on 2019-09-21
-      7A02B3521DC75C542BA015456AFEE6D49E92B601: expired on 2018-09-23
+    juga: not here, `cargo xtask keys refresh` fetches it
+    kitt: expires on 2027-03-13
+      9CF557FE13CB90CA2AEF1D2080D302F5886D839C: expires on 2027-03-13
+    mathewson: expired on 2025-10-04
+      7A02B3521DC75C542BA015456AFEE6D49E92B601: expired on 2025-10-04
     mathewson-2004: no expiry
       EF00F3691387FCC58CD68E13910397D88D29319A: no expiry
+    muehlenhoff: no expiry
+    musl: no expiry
     openssl: expired on 2026-09-08
+    openssl-2026: expires on 2031-05-26
+      C46ED3F2CBEFDA1FDAADA44264ED7B1DCCE71CB2: expires on 2027-05-26
+    patra: no expiry
+    pentchev: no expiry
+    quathamer: no expiry
+    tyni: expired on 2025-12-20
+      EE66FD977E0DB1FEE57179F78AFEB3640EB139B2: expired on 2025-12-20
     wouters: expired on 2026-07-02
     ");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use relaysmith::source::Patience;
+use relaysmith::fetch::Patience;
 
 use crate::server::{Request, Server, Wire, broken, empty, head, stall, whole};
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use relaysmith::digest::Digest;
+use relaysmith::base::digest::Digest;
 use relaysmith::update::Version;
 use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
 
@@ -140,6 +140,31 @@ const LIST: &str = "/tor-0.4.9.15.tar.gz.sha256sum";
 const SIGNATURE: &str = "/tor-0.4.9.15.tar.gz.sha256sum.asc";
 const TARBALL: &str = "/tor-0.4.9.15.tar.gz";
 
+/// Nobody signs the list: a name on it must neither cost time nor hide the release below it.
+// Guards: U3.
+#[test]
+fn a_list_that_lies() {
+    let mut scene = Scene::new();
+    let bogus = ["0.4.8.25", "0.4.9.15", "0.4.9.99", "9.9.9.9"];
+    scene.put("/", index(&bogus));
+    let server = serve(&scene.site);
+    let (outlook, _) = scene.project.update(&server).unwrap();
+    assert_eq!(outlook.newer.unwrap().version.to_string(), "0.4.9.15");
+
+    let mut scene = Scene::new();
+    let many: Vec<String> = (0..14_000).map(|n| format!("0.4.8.{n}")).collect();
+    let many: Vec<&str> = many
+        .iter()
+        .map(String::as_str)
+        .chain(["0.4.9.15"])
+        .collect();
+    scene.put("/", index(&many));
+    let server = serve(&scene.site);
+    let begun = std::time::Instant::now();
+    scene.project.update(&server).unwrap();
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
+
 #[test]
 fn a_newer_release_is_pinned() {
     let scene = Scene::new();
@@ -200,9 +225,10 @@ fn a_newer_release_is_pinned() {
     size = SIZE
     max-unpacked = 70_000_000
     released = 2020-01-01T00:00:00Z
-    licence = "BSD-3-Clause"
+    license = "BSD-3-Clause"
     checksums = "tor-0.4.9.15.tar.gz.sha256sum"
     signature = "tor-0.4.9.15.tar.gz.sha256sum.asc"
+    rung = "upstream"
     origins = [
         "https://dist.torproject.org/tor-0.4.9.15.tar.gz",
         "debian:pool/main/t/tor/tor_0.4.9.15.orig.tar.gz",
@@ -210,7 +236,7 @@ fn a_newer_release_is_pinned() {
     "#);
     assert_eq!(files.len(), before.len() + 2);
     // What was written is what verifies.
-    assert_eq!(scene.project.verdict(), "1 signed, 0 by hash only");
+    assert_eq!(scene.project.verdict(), "1 signed by upstream");
     let (outlook, written) = scene.project.update(&server).unwrap();
     assert!(outlook.newer.is_none() && written.is_empty());
     assert_eq!(scene.project.files(), files);
@@ -236,9 +262,10 @@ fn a_pinned_release_becomes_the_default() {
     let (outlook, written) = scene.project.update(&serve(&scene.site)).unwrap();
     assert_eq!(outlook.newer.unwrap().version.to_string(), "0.4.9.13");
     assert_eq!(written.len(), 3);
-    assert_eq!(scene.project.verdict(), "1 signed, 0 by hash only");
+    assert_eq!(scene.project.verdict(), "1 signed by upstream");
 }
 
+// Guards: U3.
 #[test]
 fn lists_that_lie() {
     let hostile = [
@@ -309,7 +336,7 @@ fn lists_that_lie() {
     in a circle
       cannot read http://upstream/: redirected in a circle
     elsewhere, not by http
-      cannot read http://upstream/: redirected to something that is not http
+      cannot read http://upstream/: redirected to a `ftp:` address, and only http and https are followed
     missing
       cannot read http://upstream/: the server says 404 Not Found
     out of order
@@ -320,6 +347,7 @@ fn lists_that_lie() {
 /// What makes a site lie.
 type Spoil = Box<dyn Fn(&mut Scene)>;
 
+// Guards: U3.
 #[test]
 fn releases_that_lie() {
     let html = || Answer::Whole(b"<html>Not found, but 200</html>".to_vec());

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use relaysmith::attest::{Site, Statement, sign};
-use relaysmith::flow::{self, Made};
-use relaysmith::record::Verdict;
-use relaysmith::store::Store;
-use relaysmith::trust::TrustPolicy;
+use relaysmith::build::outputs::Store;
+use relaysmith::compare::ComparisonVerdict;
+use relaysmith::pipeline::{self, Made};
+use relaysmith::publish::attest::{Site, Statement, sign};
+use relaysmith::verify::TrustPolicy;
 use serde_json::json;
 
 use crate::build_image::{Build, compared};
@@ -17,7 +17,7 @@ use crate::ui::Ui;
 /// The arguments of `attest`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Builds what is not built yet, and writes attestations/RELEASE/FINGERPRINT.json: an in-toto
+Builds everything from its sources again, in a folder of its own, and writes attestations/RELEASE/FINGERPRINT.json: an in-toto
 statement with SLSA provenance of what went in and what came out. `gpg` signs it, with the
 agent, card or pinentry that you have set up; the signature is checked and put beside it.
 `cargo xtask verify --quorum N` counts such statements.")]
@@ -28,6 +28,10 @@ pub(crate) struct Args {
     /// The program that signs: GnuPG, or one that takes its options
     #[arg(long, value_name = "PROGRAM", default_value = "gpg")]
     gpg: String,
+    /// Take the outputs of earlier builds as they are. The statement says so, and counts for no
+    /// quorum
+    #[arg(long)]
+    from_cache: bool,
     #[command(flatten)]
     build: Build,
 }
@@ -37,14 +41,36 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let options = args.build.sources.options()?;
     let attesters = attesters()?;
     let store = Store::open(options.cache.root())?;
-    let made = flow::make(&args.build.request(), &options, &store, ui)?;
-    match compared(&made)?.map(|comparison| comparison.verdict()) {
-        Some(Verdict::Same) => {}
+    // What lies in a cache somebody else may have put there: that is nothing to sign for.
+    let workspace = match args.from_cache {
+        true => None,
+        false => Some(store.workspace()?),
+    };
+    let store = match &workspace {
+        Some(workspace) => Store::open(&workspace.path().join("cache"))?,
+        None => store,
+    };
+    let (request, targets) = (args.build.request(), args.build.targets());
+    let made = pipeline::make_each(&request, &targets, &options, &store, ui)?;
+    // One statement for each image: who builds for one platform can agree with it.
+    for made in &made {
+        attest(args, made, &attesters, ui)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Signs what was made, and says what to do with it.
+fn attest(args: &Args, made: &Made, attesters: &TrustPolicy, ui: &Ui) -> Result<()> {
+    match compared(made)?.map(|comparison| comparison.verdict()) {
+        Some(ComparisonVerdict::Same) => {}
         Some(_) => ui.warn("this build is not the one on record, and that is what you state"),
         None => ui.warn("there is no record of this release, so nobody can agree with one yet"),
     }
-    let statement = statement(&made)?;
-    let signed = sign(&statement, repository(), &attesters, &args.key, &args.gpg)?;
+    let statement = statement(made, args.from_cache)?;
+    if args.from_cache {
+        ui.warn("what was built earlier was not built again; this counts for no quorum");
+    }
+    let signed = sign(&statement, repository(), attesters, &args.key, &args.gpg)?;
     if ui.wants_json() {
         ui.json(&json!({
             "release": statement.release(),
@@ -65,14 +91,16 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
             signed.fingerprint
         ));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What is to be stated about a build of this machine.
-pub(crate) fn statement(made: &Made) -> Result<Statement> {
+pub(crate) fn statement(made: &Made, from_cache: bool) -> Result<Statement> {
     let site = Site {
         engine: made.site.engine.to_string(),
         root: made.site.userland.to_string(),
+        toolchain: made.plan.compiler(),
+        from_cache,
     };
     Statement::of(made, &site).context("the record of the build lacks the image")
 }

@@ -4,36 +4,56 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
-use anyhow::Result;
-use relaysmith::builder::engine::Engine;
-use relaysmith::builder::root::Userland;
-use relaysmith::flow::{self, Made, Request};
-use relaysmith::image::{self, Exported, Variant};
-use relaysmith::record::{self, Comparison, Record};
-use relaysmith::sbom::Bill;
-use relaysmith::store::Store;
-use relaysmith::target::Target;
-use relaysmith::trust::{Conclusion, Verdict};
+use anyhow::{Result, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use relaysmith::base::target::Target;
+use relaysmith::build::outputs::Store;
+use relaysmith::build::sandbox::engine::Engine;
+use relaysmith::build::sandbox::root::Userland;
+use relaysmith::build::sandbox::toolchain::Toolchain;
+use relaysmith::compare::{self, Comparison, Item};
+use relaysmith::fetch;
+use relaysmith::image::{Exported, MAX_UID, Variant};
+use relaysmith::pipeline::{self, Made, Request};
+use relaysmith::publish::sbom::Sbom;
+use relaysmith::record::Record;
+use relaysmith::update::Version;
+use relaysmith::verify::Report;
 use serde_json::json;
+use torrc::UID;
 
-use crate::options::{Sources, past_end_of_life, repository};
+use crate::exit::DIFFERENT;
+use crate::options::{Sources, faults, one_of, repository};
+use crate::platforms;
+use crate::timings;
 use crate::ui::{self, Ui};
 
 /// The largest user number that a layer can hold: seven octal digits in a ustar header.
-const MOST_UID: i64 = 0o777_7777;
+const MOST_UID: i64 = MAX_UID as i64;
 
 /// The arguments of `build-image`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Downloads what is not here, verifies it, compiles it in a sandbox without a network and
 writes the image to dist/: an OCI layout (dist/oci) and one file that `docker load`,
-`podman load` and `skopeo copy oci-archive:` take. What was done before is not done again.")]
+`podman load` and `skopeo copy oci-archive:` take. What was done before is not done again.
+
+With several targets what they share is built once, the layout holds one index of the images, and
+the one file is for all of them: skopeo and podman take what runs on their machine, and Docker
+loads every image under a name of its own.
+
+Exit codes: 0 built, and the same as the record or with no record; 1 failed; 2 wrong command
+line; 3 built, and different from the record in more than what `--uid` asks for")]
 pub(crate) struct Args {
     #[command(flatten)]
     build: Build,
     /// Write the digests of this build to hashes/
     #[arg(long)]
     record: bool,
+    /// Say how long each step took, by the clock and of the processors, and what the whole waited
+    /// for
+    #[arg(long)]
+    timings: bool,
     /// Write the image to this directory
     #[arg(long, value_name = "DIR", default_value = "dist")]
     out: PathBuf,
@@ -45,11 +65,17 @@ pub(crate) struct Build {
     #[command(flatten)]
     pub(crate) sources: Sources,
     /// The user and group that tor runs as: a number, not root's
-    #[arg(long, default_value_t = 45553, value_parser = clap::value_parser!(u32).range(1..=MOST_UID))]
+    #[arg(long, default_value_t = UID, value_parser = clap::value_parser!(u32).range(1..=MOST_UID))]
     pub(crate) uid: u32,
-    /// What the image runs on
-    #[arg(long, default_value_t = Target::X86_64)]
-    pub(crate) target: Target,
+    /// What the image runs on; several times for one image for all of these [default: this
+    /// machine]
+    #[arg(long = "target", value_name = "TARGET",
+        value_parser = one_of::<Target>(&Target::ALL.map(Target::triple)))]
+    target: Vec<Target>,
+    /// The same, as engines spell it: `linux/amd64,linux/arm64` [default: this machine]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',', conflicts_with = "target",
+        value_parser = platform())]
+    platform: Vec<Target>,
     /// What runs the steps: `namespaces`, `docker`, `podman`, or `auto` for the first of them
     /// that works here (`--verbose` says why); the image is the same
     #[arg(long, default_value_t = Engine::Auto)]
@@ -59,30 +85,76 @@ pub(crate) struct Build {
     /// but alpine in containers]
     #[arg(long)]
     pub(crate) root: Option<Userland>,
+    /// Whose build of the compiler is used: `zig`, the pinned wheel, or `debian`, packages of
+    /// Debian with the same version of clang; the image is the same
+    #[arg(long, default_value_t = Toolchain::Zig)]
+    pub(crate) toolchain: Toolchain,
     /// Leave `arm` out: tor alone
     #[arg(long)]
     pub(crate) without_arm: bool,
+    /// Add a transport for bridges in a layer of its own: `obfs4`
+    #[arg(long, value_name = "TRANSPORT", value_parser = ["obfs4"])]
+    pub(crate) with: Option<String>,
     /// How many processes run at once [default: one for each processor]
     #[arg(long, short, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
 }
 
+/// Reads a target as engines spell it.
+fn platform() -> impl TypedValueParser<Value = Target> {
+    let named = |name: &str| Target::ALL.into_iter().find(|it| it.platform() == name);
+    PossibleValuesParser::new(Target::ALL.map(Target::platform))
+        .try_map(move |name| named(&name).ok_or("no such platform"))
+}
+
 impl Build {
-    /// The request to the library.
+    /// What images are to run on: each target once, in the order of [`Target::ALL`], so that
+    /// nothing depends on the order in which they were asked for.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let asked = || self.target.iter().chain(&self.platform);
+        let mut all = Target::ALL.to_vec();
+        all.retain(|target| asked().any(|it| it == target));
+        match all.is_empty() {
+            true => vec![Target::usual()],
+            false => all,
+        }
+    }
+
+    /// The one target that was asked for, for subcommands that take no more.
+    pub(crate) fn one_target(&self) -> Result<Target> {
+        match self.targets()[..] {
+            [target] => Ok(target),
+            ref several => bail!(
+                "this takes one target, not {}: say `--target` once",
+                several.len()
+            ),
+        }
+    }
+
+    /// The same for another target.
+    pub(crate) fn on(mut self, target: Target) -> Self {
+        (self.target, self.platform) = (vec![target], Vec::new());
+        self
+    }
+
+    /// Whether the target was left to this program.
+    pub(crate) fn says_no_target(&self) -> bool {
+        self.target.is_empty() && self.platform.is_empty()
+    }
+
+    /// The request to the library, for the first target.
     pub(crate) fn request(&self) -> Request<'_> {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
         Request {
             project: repository(),
             tor_version: self.sources.tor_version.as_deref(),
-            target: self.target,
-            variant: match self.without_arm {
-                true => Variant::Relay,
-                false => Variant::RelayArm,
-            },
+            target: self.targets()[0],
+            variant: Variant::with(!self.without_arm, self.with.is_some()),
             uid: self.uid,
             jobs: self.jobs.map_or_else(processors, usize::from),
             engine: self.engine,
             root: self.root.clone(),
+            toolchain: self.toolchain,
         }
     }
 }
@@ -93,30 +165,119 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let options = args.build.sources.options()?;
     let store = Store::open(options.cache.root())?;
     warn_of_its_age(&args.build, ui)?;
-    let made = flow::make(&args.build.request(), &options, &store, ui)?;
-    let exported = image::export(&made.image, &made.about, &args.out)?;
-    Bill::new(&made, repository())?.write(&args.out)?;
+    let targets = args.build.targets();
+    let request = args.build.request();
+    let made = pipeline::make_each(&request, &targets, &options, &store, ui)?;
+    let exported = platforms::export(&made, &args.out)?;
+    for made in &made {
+        Sbom::new(made, repository())?.write(&args.out)?;
+        if args.record {
+            let known = Record::load(repository(), &made.about.version, made.about.target)?;
+            made.record.clone().joined(known).save(repository())?;
+        }
+    }
     if args.record {
-        let known = Record::load(repository(), &made.about.version, made.about.target)?;
-        made.record.clone().joined(known).save(repository())?;
+        platforms::record(&made, &exported)?;
     }
-    let comparison = compared(&made)?;
+    if let Some(first) = made.first() {
+        offer_keys(first, &options, ui)?;
+        offer_newer(&first.about.version, &args.build, ui)?;
+    }
+    let comparisons: Vec<_> = made.iter().map(compared).collect::<Result<_>>()?;
+    let index = platforms::compared(&made, &exported)?;
+    let each = || made.iter().zip(&comparisons);
+    // The steps were one build, so that every image says the same of them.
+    let timings = made.first().map(|made| &made.timings);
+    let timings = timings.filter(|_| args.timings);
     if ui.wants_json() {
-        ui.json(&described(&made, &exported, comparison.as_ref()))?;
+        let described = |(made, comparison): (&Made, &Option<Comparison>)| {
+            described(made, &exported, comparison.as_ref())
+        };
+        let mut all = match &index {
+            None => each().map(described).next().unwrap_or_default(),
+            Some(index) => json!({
+                "index": index,
+                "images": each().map(described).collect::<Vec<_>>(),
+            }),
+        };
+        if let Some(timings) = timings {
+            all["timings"] = timings::data(timings);
+        }
+        ui.json(&all)?;
     } else {
-        ui.data(&summary(&made, &exported, comparison.as_ref(), started))?;
+        for (made, comparison) in each() {
+            ui.data(&summary(made, comparison.as_ref()))?;
+        }
+        if let Some(index) = &index {
+            ui.data(&index.text())?;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        ui.data(&format!("layout     {}", exported.layout.display()))?;
+        ui.data(&format!("archive    {}", exported.archive.display()))?;
+        ui.data(&format!("time       {seconds:.1} s"))?;
+        if let Some(timings) = timings {
+            ui.data(&timings::text(timings))?;
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    let unexpected = |comparison: &Option<Comparison>| {
+        let comparison = comparison.as_ref();
+        comparison.is_some_and(|it| it.unexpected().next().is_some())
+    };
+    let other_index = index.as_ref().is_some_and(platforms::Compared::differs);
+    Ok(match other_index || comparisons.iter().any(unexpected) {
+        true => ExitCode::from(DIFFERENT),
+        false => ExitCode::SUCCESS,
+    })
 }
 
-/// Warns if the tor that is to be built is past its end of life.
+/// Says that a newer tor than the one that was built is pinned.
+fn offer_newer(built: &str, build: &Build, ui: &Ui) -> Result<()> {
+    let manifest = build.sources.manifest()?;
+    let version = |text: &str| text.parse::<Version>().ok();
+    let pinned = manifest.sources().filter(|source| source.name == "tor");
+    let newest = pinned.filter_map(|source| version(&source.version)).max();
+    if let Some(newest) = newest.filter(|newest| Some(*newest) > version(built)) {
+        ui.say(&format!(
+            "tor {newest} is newer, and pinned: `cargo xtask build-image --tor-version {newest}` builds \
+             it where its source can be had"
+        ));
+    }
+    Ok(())
+}
+
+/// Says once, where there is a network, that newer copies of keys can be had.
+fn offer_keys(made: &Made, options: &fetch::Options, ui: &Ui) -> Result<()> {
+    let report = reported(made);
+    let stale: Vec<&str> = report.stale().into_iter().collect();
+    let said = options.cache.directory("evidence")?.join("keys-offered");
+    let named = stale.join(", ");
+    let known = std::path::Path::new(&said).exists() && fs_err::read_to_string(&said)? == named;
+    if stale.is_empty() || options.offline || known {
+        return Ok(());
+    }
+    ui.say(&format!(
+        "our copies of these keys have expired: {named}; `cargo xtask keys refresh` fetches the \
+         current ones"
+    ));
+    fs_err::write(said, named)?;
+    Ok(())
+}
+
+/// Who vouches for what went in.
+pub(crate) fn reported(made: &Made) -> Report {
+    let mut report = Report::default();
+    for verified in made.sources.values() {
+        report.add(verified.source(), Ok(verified));
+    }
+    report
+}
+
+/// Warns if the tor that is to be built is past its end of life, or known to be vulnerable.
 pub(crate) fn warn_of_its_age(build: &Build, ui: &Ui) -> Result<()> {
     let tor = build.sources.manifest()?;
     let tor = tor.get("tor", build.sources.version("tor"))?;
-    if let Some(end) = past_end_of_life(&tor.version, SystemTime::now())? {
-        ui.warn(&format!(
-            "{end}; `cargo xtask update` looks for a newer one"
-        ));
+    for fault in faults(&tor.version, SystemTime::now())? {
+        ui.warn(&fault);
     }
     Ok(())
 }
@@ -131,7 +292,7 @@ pub(crate) fn recorded(tor: &str, target: Target, variant: Variant) -> Result<Op
 pub(crate) fn compared(made: &Made) -> Result<Option<Comparison>> {
     let about = &made.about;
     let known = recorded(&about.version, about.target, about.variant)?;
-    Ok(known.map(|known| record::compare(&known, &made.record)))
+    Ok(known.map(|known| compare::compare(&known, &made.record)))
 }
 
 fn described(
@@ -156,41 +317,16 @@ fn described(
         "archive": exported.archive,
         "archive_digest": exported.archive_digest,
         "record": comparison.map(Comparison::verdict),
+        "unexpected": comparison.map(|it| it.unexpected().map(Item::subject).collect::<Vec<_>>()),
     })
 }
 
-/// Who signed, and what each signature is worth; or why nobody had to.
-fn signers(verdict: &Verdict) -> String {
-    let counted: Vec<String> = verdict
-        .signatures()
-        .iter()
-        .filter(|finding| finding.counts)
-        .filter_map(|finding| Some(format!("{} ({})", finding.signer.as_ref()?, finding.status)))
-        .collect();
-    match verdict.conclusion() {
-        Conclusion::Signed { .. } => format!("signed by {}", counted.join(", ")),
-        other => other.to_string(),
-    }
-}
-
-fn summary(
-    made: &Made,
-    exported: &Exported,
-    comparison: Option<&Comparison>,
-    started: Instant,
-) -> String {
+fn summary(made: &Made, comparison: Option<&Comparison>) -> String {
     let mut lines = vec![format!(
         "tor {} for {}",
         made.about.version, made.about.target
     )];
-    let versions = made.sources.values();
-    let widest = versions.map(|it| it.source().version.len()).max();
-    let width = widest.unwrap_or_default();
-    for (name, verified) in &made.sources {
-        let version = &verified.source().version;
-        let who = signers(verified.verdict());
-        lines.push(format!("  {name:<9} {version:<width$}  {who}"));
-    }
+    lines.push(ui::table(Report::HEADER, &reported(made).rows()));
     let layers: Vec<String> = made
         .image
         .layers()
@@ -203,25 +339,90 @@ fn summary(
         ui::bytes(made.image.size()),
         layers.join(", ")
     ));
-    lines.push(format!("layout     {}", exported.layout.display()));
-    lines.push(format!("archive    {}", exported.archive.display()));
-    lines.push(format!(
-        "time       {:.1} s",
-        started.elapsed().as_secs_f64()
-    ));
     let path = Record::path(&made.about.version, made.about.target);
     match comparison {
         None => lines.push(format!(
-            "record     absent: there is no {}; `--record` writes it",
+            "record     absent: this image is not in {}; `--record` writes it",
             path.display()
         )),
-        Some(comparison) if comparison.verdict() == record::Verdict::Same => {
+        Some(comparison) if comparison.verdict() == compare::ComparisonVerdict::Same => {
             lines.push(format!("record     same as {}", path.display()));
         }
         Some(comparison) => {
-            lines.push(format!("record     not the same as {}:", path.display()));
+            let of_user: Vec<String> = comparison
+                .differences()
+                .filter(|item| comparison.is_of_user(item))
+                .map(Item::subject)
+                .collect();
+            let (of_user, uid) = (of_user.join(", "), made.about.uid);
+            let other: Vec<String> = comparison.unexpected().map(Item::subject).collect();
+            if other.is_empty() {
+                lines.push(format!(
+                    "record     the same as {}, but for what follows from --uid {uid}: {of_user}",
+                    path.display()
+                ));
+                return lines.join("\n");
+            }
+            lines.push(format!("record     NOT THE SAME as {}", path.display()));
+            if !of_user.is_empty() {
+                lines.push(format!("  expected under --uid {uid}: {of_user}"));
+            }
+            lines.push(format!("  not expected: {}", other.join(", ")));
             lines.push(comparison.text("the record", "this build"));
         }
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        build: Build,
+    }
+
+    fn build(line: &str) -> Result<Build, clap::Error> {
+        let words = ["build"].into_iter().chain(line.split_whitespace());
+        Ok(Line::try_parse_from(words)?.build)
+    }
+
+    #[test]
+    fn targets_are_named_by_triple_or_by_platform() {
+        let (x86, arm) = (Target::X86_64, Target::Aarch64);
+        for (line, targets) in [
+            ("", &[Target::usual()][..]),
+            ("--target aarch64-linux-musl", &[arm]),
+            ("--platform linux/arm64", &[arm]),
+            ("--platform linux/amd64,linux/arm64", &[x86, arm]),
+            // Whatever the order, and however often.
+            (
+                "--platform linux/arm64,linux/amd64,linux/arm64",
+                &[x86, arm],
+            ),
+            (
+                "--target aarch64-linux-musl --target x86_64-linux-musl",
+                &[x86, arm],
+            ),
+        ] {
+            let build = build(line).unwrap();
+            assert_eq!(build.targets(), targets, "{line}");
+            assert_eq!(build.request().target, targets[0], "{line}");
+            assert_eq!(build.one_target().is_ok(), targets.len() == 1, "{line}");
+            assert_eq!(build.says_no_target(), line.is_empty(), "{line}");
+            assert_eq!(build.on(arm).targets(), [arm], "{line}");
+        }
+        for line in [
+            "--platform linux/amd64 --target x86_64-linux-musl",
+            "--platform linux/arm",
+            "--platform arm64",
+            "--target linux/arm64",
+        ] {
+            assert!(build(line).is_err(), "{line}");
+        }
+    }
 }

@@ -1,21 +1,27 @@
 //! `check-torrc`: a torrc in, all there is to say about it out.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use relaysmith::builder::engine::Engine;
-use relaysmith::cache::Cache;
-use relaysmith::flow::{self, Request};
+use anyhow::{Context, Result, bail};
+use relaysmith::base::cache::Cache;
+use relaysmith::base::target::Target;
+use relaysmith::build::outputs::Store;
+use relaysmith::build::recipe::Artifact;
+use relaysmith::build::sandbox::engine::Engine;
+use relaysmith::build::sandbox::toolchain::Toolchain;
+use relaysmith::host::{ImageName, Said, ask_tor};
 use relaysmith::image::Variant;
-use relaysmith::relay::check::{Disk, Finding, Severity, ask_tor, check};
-use relaysmith::relay::{Role, UID};
-use relaysmith::store::Store;
-use relaysmith::target::Target;
+use relaysmith::pipeline::{self, Request};
 use serde_json::json;
+use similar::TextDiff;
+use torrc::check::{Disk, Severity, Starts, check_for, facts, fixed, with_what_tor_said};
+use torrc::{Role, UID};
 
-use crate::options::repository;
+use crate::compose::recorded_as;
+use crate::options::{one_of, repository};
+use crate::torrc::write;
 use crate::ui::Ui;
 
 const EXAMPLES: &str = "\
@@ -29,9 +35,14 @@ in brackets stays the same from version to version. What `%include` names is rea
 file's own directory where the container has /usr/local/etc/tor.
 
 At last tor itself is asked, the one that `cargo xtask build-image` has built, in a sandbox
-without a network; its findings are called [tor].
+without a network and with the image's defaults; what only it finds is called [tor].
+
+--fix writes what is sure to be right into FILE.fixed, and shows what it changes.
 
 Exit codes: 0 neither errors nor warnings, 1 some, or failed, 2 wrong command line";
+
+/// The most bytes of a torrc.
+const LARGEST: u64 = 1 << 20;
 
 /// The arguments of `check-torrc`.
 #[derive(Debug, clap::Args)]
@@ -39,13 +50,44 @@ Exit codes: 0 neither errors nor warnings, 1 some, or failed, 2 wrong command li
 pub(crate) struct Args {
     /// The torrc, or `-` for standard input
     file: PathBuf,
-    /// What the relay is meant to be: bridge, middle or exit [default: what the file makes
-    /// of it]
-    #[arg(long)]
+    /// What the relay is meant to be [default: what the file makes of it]
+    #[arg(long, value_parser = one_of::<Role>(&Role::ALL.map(Role::name)))]
     role: Option<Role>,
+    /// The image that it is for, as NAME@DIGEST or the digest alone: what is recorded of this
+    /// project's images says which transports it has
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<ImageName>,
     /// Do not ask tor itself
     #[arg(long)]
     without_tor: bool,
+    /// Write a corrected file beside this one, as FILE.fixed, and show the difference
+    #[arg(long)]
+    fix: bool,
+    /// Replace a FILE.fixed that is there
+    #[arg(long, requires = "fix")]
+    force: bool,
+    #[command(flatten)]
+    tor: Tor,
+}
+
+/// Which tor is asked.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Tor {
+    /// Look for the built tor in this directory [default: $RELAYSMITH_CACHE, or `relaysmith` in
+    /// the user's cache directory]
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Ask this version of tor, one of those pinned in sources.toml [default: the one marked
+    /// there]
+    #[arg(long, value_name = "VERSION")]
+    tor_version: Option<String>,
+}
+
+impl Tor {
+    /// The version that was asked for, if any was.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.tor_version.as_deref()
+    }
 }
 
 /// Checks, and prints what was found.
@@ -53,31 +95,47 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let (text, files) = if args.file == Path::new("-") {
         let mut text = Vec::new();
         std::io::stdin()
+            .take(LARGEST + 1)
             .read_to_end(&mut text)
             .context("reading standard input")?;
         (text, Disk { config: ".".into() })
     } else {
         let parent = args.file.parent().unwrap_or(Path::new(""));
         (
-            fs_err::read(&args.file)?,
+            read(&args.file)?,
             Disk {
                 config: parent.to_owned(),
             },
         )
     };
+    if text.len() as u64 > LARGEST {
+        bail!(
+            "`{}` has more than {LARGEST} bytes, which no torrc needs",
+            args.file.display()
+        );
+    }
     let name = args.file.display().to_string();
-    let mut checked = check(&name, &text, args.role, &files);
+    let image = args.image.as_ref();
+    let variant = image.and_then(|image| recorded_as(image.digest()));
+    let starts = match variant {
+        Some(variant) if !variant.has_obfs4() => Starts::Nothing,
+        _ => Starts::Obfs4,
+    };
+    let mut checked = check_for(starts, &name, &text, args.role, &files);
     let asked = match args.without_tor {
         true => Err("as was wanted".to_owned()),
-        false => ask(&name, &text, &files),
+        false => ask(&args.tor, &name, &text, &files),
     };
     let not_asked = match asked {
-        Ok(findings) => {
-            checked.findings.extend(findings);
+        Ok(said) => {
+            checked.findings =
+                with_what_tor_said(checked.findings, &name, &text, said.valid, &said.output);
             None
         }
         Err(why) => Some(why),
     };
+    let colour = std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if ui.wants_json() {
         ui.json(&json!({
             "role": checked.role,
@@ -87,7 +145,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         }))?;
     } else {
         for finding in &checked.findings {
-            ui.data(&finding.to_string())?;
+            ui.data(&finding.shown(colour))?;
         }
     }
     let count = |severity, one: &str| {
@@ -108,6 +166,15 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         counts.join(", ")
     };
     ui.say(&format!("{name}, role {}: {found}", checked.role));
+    if variant.is_none() && facts(&name, &text, &files).wants_obfs4 {
+        ui.say(&format!(
+            "it starts {}, which only an image of `cargo xtask build-image --with obfs4` has",
+            torrc::LYREBIRD
+        ));
+    }
+    if args.fix {
+        fix(args, &name, &text, checked.role, &files, ui)?;
+    }
     if let Some(why) = not_asked {
         ui.say(&format!("tor itself was not asked: {why}"));
     }
@@ -118,21 +185,56 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     })
 }
 
+/// As much of the file as a torrc may have and a byte more: a device has no end.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let file = fs_err::File::open(path)?;
+    file.take(LARGEST + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Writes the file with what is sure to be right beside the old one.
+fn fix(args: &Args, name: &str, text: &[u8], role: Role, files: &Disk, ui: &Ui) -> Result<()> {
+    let fixed = fixed(name, text, Some(role), files);
+    let before = String::from_utf8_lossy(text);
+    if fixed == before {
+        ui.say("nothing is changed: what is to do needs you");
+        return Ok(());
+    }
+    if !ui.wants_json() {
+        let diff = TextDiff::from_lines(before.as_ref(), fixed.as_str());
+        let after = format!("{name}.fixed");
+        let shown = diff.unified_diff().header(name, &after).to_string();
+        ui.data(shown.trim_end())?;
+    }
+    if args.file == Path::new("-") {
+        ui.say("standard input has no place beside it: nothing is written");
+        return Ok(());
+    }
+    let mut path = args.file.clone().into_os_string();
+    path.push(".fixed");
+    write(Path::new(&path), &fixed, args.force, ui)
+}
+
 /// What tor itself says of it, or why it was not asked.
-pub(crate) fn ask(name: &str, text: &[u8], files: &Disk) -> Result<Vec<Finding>, String> {
+pub(crate) fn ask(which: &Tor, name: &str, text: &[u8], files: &Disk) -> Result<Said, String> {
+    let Some(target) = Target::native() else {
+        return Err(format!("there is no tor for {}", std::env::consts::ARCH));
+    };
     let request = Request {
         project: repository(),
-        tor_version: None,
-        target: Target::X86_64,
+        tor_version: which.tor_version.as_deref(),
+        target,
         variant: Variant::Relay,
         uid: UID,
         jobs: 1,
         engine: Engine::Namespaces,
         root: None,
+        toolchain: Toolchain::default(),
     };
     let built = || -> Result<Option<PathBuf>> {
-        let store = Store::open(Cache::open(None)?.root())?;
-        Ok(flow::built_tor(&request, &store)?)
+        let store = Store::open(Cache::open(which.cache_dir.as_deref())?.root())?;
+        Ok(pipeline::built(&request, &store, Artifact::TOR)?)
     };
     match built() {
         Ok(Some(tor)) => ask_tor(&tor, name, text, files).map_err(|error| error.to_string()),

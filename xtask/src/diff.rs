@@ -4,19 +4,21 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
-use relaysmith::diff::Diff;
-use relaysmith::image::foreign::{Foreign, Limits};
-use relaysmith::record::Verdict;
-use relaysmith::replace;
+use relaysmith::base::replace;
+use relaysmith::compare::ComparisonVerdict;
+use relaysmith::compare::diff::Diff;
+use relaysmith::image::read::ThirdPartyImage;
 
+use crate::exit::DIFFERENT;
+use crate::platforms::{self, Opened};
 use crate::ui::Ui;
-use crate::verify::DIFFERENT;
 
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 An image is a layout (a folder or a tar of it) or what `docker save` writes; where there are
-several in one, PATH:NAME or PATH@DIGEST chooses. Every digest is checked before anything is
+several in one, PATH:NAME, PATH:PLATFORM or PATH@DIGEST chooses; where nothing does, images for
+several platforms are compared platform by platform. Every digest is checked before anything is
 compared, and names from an image are shown escaped.
 
 Exit codes: 0 the same to the byte; 1 failed; 2 wrong command line; 3 not the same, if only in
@@ -39,9 +41,48 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     if args.diffoscope {
         has_diffoscope()?;
     }
-    let open = |place: &str| Foreign::open(place, Limits::default());
-    let (a, b) = (open(&args.a)?, open(&args.b)?);
-    let diff = Diff::new((&args.a, &a), (&args.b, &b))?;
+    let (a, b) = (platforms::open(&args.a)?, platforms::open(&args.b)?);
+    if let ([a], [b]) = (&a[..], &b[..]) {
+        return one(args, a, b, ui);
+    }
+    if let Some(path) = &args.html {
+        bail!(
+            "{} can be about one platform only: choose it, as in `{}:linux/amd64`",
+            path.display(),
+            args.a
+        );
+    }
+    // One that is for a platform alone is compared with what the other has for that.
+    let mut all: Vec<&str> = a.iter().chain(&b).map(|it| &*it.platform).collect();
+    let alone = [&a, &b].into_iter().find(|it| it.len() == 1);
+    all.retain(|platform| alone.is_none_or(|alone| alone[0].platform == *platform));
+    all.sort_unstable();
+    all.dedup();
+    let mut code = ExitCode::SUCCESS;
+    for platform in all {
+        let find = |images: &'_ [Opened]| images.iter().position(|it| it.platform == platform);
+        ui.say(&format!("platform {platform}"));
+        let differ = match (find(&a), find(&b)) {
+            (Some(at), Some(beside)) => one(args, &a[at], &b[beside], ui)? != ExitCode::SUCCESS,
+            (found, _) => {
+                let (there, not) = match found {
+                    Some(_) => (&args.a, &args.b),
+                    None => (&args.b, &args.a),
+                };
+                ui.data(&format!("{platform}: in {there}, and not in {not}"))?;
+                true
+            }
+        };
+        if differ {
+            code = ExitCode::from(DIFFERENT);
+        }
+    }
+    Ok(code)
+}
+
+/// Compares two images, and prints what was found.
+fn one(args: &Args, a: &Opened, b: &Opened, ui: &Ui) -> Result<ExitCode> {
+    let diff = Diff::new((&a.place, &a.image), (&b.place, &b.image))?;
     if ui.wants_json() {
         ui.json(&diff)?;
     } else {
@@ -52,10 +93,10 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         ui.say(&format!("the report is in {}", path.display()));
     }
     if args.diffoscope {
-        diffoscope(&diff, &a, &b)?;
+        diffoscope(&diff, &a.image, &b.image, ui)?;
     }
     Ok(match diff.verdict() {
-        Verdict::Same => ExitCode::SUCCESS,
+        ComparisonVerdict::Same => ExitCode::SUCCESS,
         _ => ExitCode::from(DIFFERENT),
     })
 }
@@ -71,11 +112,11 @@ fn has_diffoscope() -> Result<()> {
 }
 
 /// Lays the archives of the layers that differ side by side, and lets diffoscope print.
-fn diffoscope(diff: &Diff, a: &Foreign, b: &Foreign) -> Result<()> {
+fn diffoscope(diff: &Diff, a: &ThirdPartyImage, b: &ThirdPartyImage, ui: &Ui) -> Result<()> {
     let differ: Vec<_> = diff
         .layers
         .iter()
-        .filter(|layer| layer.verdict == Verdict::Different)
+        .filter(|layer| layer.verdict == ComparisonVerdict::Different)
         .filter_map(|layer| Some((layer.a.as_ref()?.diff_id, layer.b.as_ref()?.diff_id)))
         .collect();
     if differ.is_empty() {
@@ -95,14 +136,19 @@ fn diffoscope(diff: &Diff, a: &Foreign, b: &Foreign) -> Result<()> {
             )?;
         }
     }
-    let status = Command::new("diffoscope")
+    let output = Command::new("diffoscope")
         .args(["A", "B"])
         .current_dir(folder.path())
-        .status()
+        .output()
         .context("running diffoscope")?;
+    ui.data(String::from_utf8_lossy(&output.stdout).trim_end())?;
     // 1 says that they differ.
-    match status.code() {
+    match output.status.code() {
         Some(0 | 1) => Ok(()),
-        _ => bail!("diffoscope failed: {status}"),
+        _ => bail!(
+            "diffoscope failed ({}): {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        ),
     }
 }

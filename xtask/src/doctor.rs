@@ -1,20 +1,23 @@
 //! `doctor`: a host and its relays in, what is missing out.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::Result;
-use relaysmith::doctor::{self, Asked, Check, State};
-use relaysmith::image::Variant;
+use relaysmith::base::target::Target;
+use relaysmith::host::doctor::{self, Asked, Check, State};
+use relaysmith::host::{Host, ImageName, services};
+use relaysmith::image::{About, Variant};
+use relaysmith::pins::Manifest;
 use relaysmith::record::Record;
-use relaysmith::relay::check::check;
-use relaysmith::relay::{Host, Image, UID, services};
-use relaysmith::source::Manifest;
-use relaysmith::target::Target;
+use torrc::UID;
+use torrc::check::{check, facts, with_what_tor_said};
 
-use crate::check_torrc::ask;
+use crate::check_torrc::{Tor, ask};
 use crate::compose::{Read, beside};
-use crate::options::repository;
+use crate::options::{faults, repository};
 use crate::ui::Ui;
 
 const EXAMPLES: &str = "\
@@ -22,7 +25,7 @@ Examples:
   cargo xtask doctor
   cargo xtask doctor /srv/relay/config/torrc
 
-Each line is ok, warn or fail, with what mends it. It changes nothing.
+Each line is ok, warn or fail, with what fixes it. It changes nothing.
 
 Exit codes: 0 nothing fails, 1 something does, 2 wrong command line";
 
@@ -39,6 +42,9 @@ pub(crate) struct Args {
     /// The most files and connections each relay may have open, as for `compose`
     #[arg(long, value_name = "N", default_value_t = 65536)]
     open_files: u32,
+    /// The address of the host that the ports are published on, as for `compose`
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Vec<IpAddr>,
     /// Where the relays' data are, as for `compose` [default: `data` beside the directory of
     /// the first torrc]
     #[arg(long, value_name = "DIR")]
@@ -46,25 +52,42 @@ pub(crate) struct Args {
     /// The image is the one without arm
     #[arg(long)]
     without_arm: bool,
+    /// The image is the one with this transport, `obfs4`; a torrc that starts it says so itself
+    #[arg(long, value_name = "TRANSPORT", value_parser = ["obfs4"])]
+    with: Option<String>,
+    #[command(flatten)]
+    tor: Tor,
 }
 
 /// Looks, and prints a line for each check.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let mut checks = doctor::host();
-    let (variant, suffix) = match args.without_arm {
-        true => (Variant::Relay, ""),
-        false => (Variant::RelayArm, "-arm"),
+    let files = Read::all(&args.torrc)?;
+    let wants_obfs4 = |file: &Read| {
+        let name = file.path().display().to_string();
+        facts(&name, file.text(), file.disk()).wants_obfs4
     };
+    let obfs4 = args.with.is_some() || files.iter().any(wants_obfs4);
+    let variant = Variant::with(!args.without_arm, obfs4);
     let tor = Manifest::load(&repository().join("sources.toml"))?
-        .get("tor", None)?
+        .get("tor", args.tor.version())?
         .version
         .clone();
-    let record = Record::load(repository(), &tor, Target::X86_64)?;
+    let target = Target::usual();
+    let record = Record::load(repository(), &tor, target)?;
+    // What is recorded is the image for the usual user.
+    let record = record.filter(|_| args.uid == UID);
     let recorded = record.and_then(|record| Some(record.images.get(&variant)?.config));
-    let name = format!("relaysmith/tor:{tor}{suffix}");
+    let name = format!("relaysmith/tor:{}", About::tag_of(&tor, variant, args.uid));
     checks.extend(doctor::engine(&name, recorded, args.open_files));
-    if !args.torrc.is_empty() {
-        checks.extend(relays(args)?);
+    checks.extend(version(&tor)?);
+    if !files.is_empty() {
+        checks.extend(relays(args, &files)?);
+        let exits =
+            |file: &Read| facts(&file.path().display().to_string(), file.text(), file.disk()).exits;
+        if files.iter().any(exits) {
+            checks.push(doctor::resolver());
+        }
     }
     if ui.wants_json() {
         ui.json(&checks)?;
@@ -77,29 +100,53 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(fails)))
 }
 
-fn relays(args: &Args) -> Result<Vec<Check>> {
-    let files = Read::all(&args.torrc)?;
+/// What is known against the tor that the image holds.
+fn version(tor: &str) -> Result<Vec<Check>> {
+    const NAME: &str = "tor";
+    let faults = faults(tor, SystemTime::now())?;
+    Ok(match faults.is_empty() {
+        true => vec![Check {
+            name: NAME,
+            state: State::Ok,
+            found: format!("nothing is known against tor {tor}"),
+            fix: None,
+        }],
+        false => faults
+            .into_iter()
+            .map(|fault| Check {
+                name: NAME,
+                state: State::Warn,
+                found: fault,
+                fix: Some("cargo xtask update && cargo xtask build-image".to_owned()),
+            })
+            .collect(),
+    })
+}
+
+fn relays(args: &Args, files: &[Read]) -> Result<Vec<Check>> {
     let data = match &args.data {
         Some(data) => std::path::absolute(data)?,
         None => beside(files[0].path()),
     };
     // Which image is no matter here.
-    let image: Image = format!("sha256:{}", "0".repeat(64)).parse()?;
+    let image: ImageName = format!("sha256:{}", "0".repeat(64)).parse()?;
     let host = Host {
         image,
         user: args.uid,
         open_files: args.open_files,
+        bind: &args.bind,
         data: &data,
     };
     let mut checks = Vec::new();
     let sources: Vec<_> = files.iter().map(Read::source).collect();
     let services = services(&host, &sources)?;
-    for (service, file) in services.iter().zip(&files) {
+    for (service, file) in services.iter().zip(files) {
         let name = file.path().display().to_string();
         let mut findings = check(&name, file.text(), None, file.disk()).findings;
-        let asked = match ask(&name, file.text(), file.disk()) {
-            Ok(more) => {
-                findings.extend(more);
+        let asked = match ask(&args.tor, &name, file.text(), file.disk()) {
+            Ok(said) => {
+                findings =
+                    with_what_tor_said(findings, &name, file.text(), said.valid, &said.output);
                 Asked::Yes
             }
             Err(why) => Asked::No(why),
@@ -109,7 +156,7 @@ fn relays(args: &Args) -> Result<Vec<Check>> {
     Ok(checks)
 }
 
-/// A line, and under it what mends it.
+/// A line, and under it what fixes it.
 fn line(check: &Check) -> String {
     let state = match check.state {
         State::Ok => "ok",
@@ -117,8 +164,8 @@ fn line(check: &Check) -> String {
         State::Fail => "fail",
     };
     let line = format!("{state:<5} {:<11} {}", check.name, check.found);
-    match &check.mend {
-        Some(mend) => format!("{line}\n      mend: {mend}"),
+    match &check.fix {
+        Some(fix) => format!("{line}\n      fix: {fix}"),
         None => line,
     }
 }

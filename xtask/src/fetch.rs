@@ -4,11 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use relaysmith::flow;
-use relaysmith::source::{Answer, Fetched, Options, Place, Source, fetch, survey};
+use relaysmith::fetch::{Availability, Fetched, Location, Options, survey};
+use relaysmith::pins::Source;
+use relaysmith::pipeline;
 use serde_json::json;
 
 use crate::build_image::Build;
+use crate::options::repository;
 use crate::ui::{self, Ui};
 
 /// The arguments of `fetch`.
@@ -33,7 +35,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     if args.check_origins {
         return check_origins(&wanted, options, ui);
     }
-    let fetched = fetch(&wanted, &options, ui)?;
+    let fetched = pipeline::fetched(repository(), &wanted, &options, ui)?;
     if ui.wants_json() {
         ui.json(&fetched.iter().map(described).collect::<Vec<_>>())?;
     } else {
@@ -52,7 +54,7 @@ fn check_origins(wanted: &[Arc<Source>], options: Options, ui: &Ui) -> Result<Ex
     if ui.wants_json() {
         ui.json(&answers.iter().map(answered).collect::<Vec<_>>())?;
     } else {
-        let row = |answer: &Answer| {
+        let row = |answer: &Availability| {
             let Source { name, version, .. } = &*answer.source;
             let (origin, outcome) = (origins(answer), outcome(answer));
             [name.clone(), version.clone(), origin, outcome]
@@ -71,12 +73,12 @@ fn check_origins(wanted: &[Arc<Source>], options: Options, ui: &Ui) -> Result<Ex
     })
 }
 
-fn origins(answer: &Answer) -> String {
+fn origins(answer: &Availability) -> String {
     let origins: Vec<String> = answer.origins.iter().map(ToString::to_string).collect();
     origins.join(" or ")
 }
 
-fn outcome(answer: &Answer) -> String {
+fn outcome(answer: &Availability) -> String {
     match &answer.delivered {
         Ok(place) => format!("delivered by {}", place.brief()),
         Err(attempts) => {
@@ -86,7 +88,7 @@ fn outcome(answer: &Answer) -> String {
     }
 }
 
-fn answered(answer: &Answer) -> serde_json::Value {
+fn answered(answer: &Availability) -> serde_json::Value {
     json!({
         "name": answer.source.name,
         "version": answer.source.version,
@@ -99,7 +101,7 @@ fn answered(answer: &Answer) -> serde_json::Value {
 /// The sources that are meant by `names`, in the versions asked for.
 pub(crate) fn wanted(build: &Build, names: &[String]) -> Result<Vec<Arc<Source>>> {
     if names.is_empty() {
-        let mut sources = flow::plan(&build.request())?.sources();
+        let mut sources = pipeline::plan(&build.request())?.sources();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
         return Ok(sources);
     }
@@ -132,7 +134,7 @@ fn row(fetched: &Fetched) -> [String; 4] {
         ui::bytes(size(fetched)),
         fetched
             .from()
-            .map_or_else(|| "cache".to_owned(), Place::brief),
+            .map_or_else(|| "cache".to_owned(), Location::brief),
     ]
 }
 

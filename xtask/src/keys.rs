@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use relaysmith::source::Patience;
-use relaysmith::trust::{self, Pinned, Refreshed, TrustPolicy, Validity};
+use relaysmith::fetch::Patience;
+use relaysmith::verify::{self, Pinned, Refreshed, TrustPolicy, Validity};
 
 use crate::options::repository;
 use crate::ui::Ui;
@@ -70,8 +70,8 @@ fn list(pinned: &[Pinned], ui: &Ui) -> Result<ExitCode> {
 }
 
 fn refresh(policy: &TrustPolicy, ui: &Ui) -> Result<ExitCode> {
-    let refreshed = trust::refresh(policy, &trust::directories, Patience::default(), ui)?;
-    let written = trust::keep(&refreshed)?;
+    let refreshed = verify::refresh(policy, &verify::directories, Patience::default(), ui)?;
+    let written = verify::keep(&refreshed)?;
     if ui.wants_json() {
         ui.json(&refreshed)?;
     } else {

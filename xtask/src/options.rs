@@ -1,14 +1,33 @@
-//! Options that several verbs share, each group to be flattened where it is needed.
+//! Options that several subcommands share, each group to be flattened where it is needed.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use clap::Args;
-use relaysmith::cache::Cache;
-use relaysmith::source::{self, Manifest};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use relaysmith::base::cache::Cache;
+use relaysmith::base::target::Target;
+use relaysmith::build::outputs::Store;
+use relaysmith::build::recipe::Artifact;
+use relaysmith::build::sandbox::engine::Engine;
+use relaysmith::build::sandbox::toolchain::Toolchain;
+use relaysmith::fetch;
+use relaysmith::image::Variant;
+use relaysmith::pins::Manifest;
+use relaysmith::pipeline::{self, Request};
 use relaysmith::update::{self, EndOfLife};
+use torrc::UID;
 
-/// How much is said, and for whom. Global: every verb takes these.
+/// Reads one of some names, and says which of them a mistyped one is like.
+pub(crate) fn one_of<T>(names: &[&'static str]) -> impl TypedValueParser<Value = T> + use<T>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+/// How much is said, and for whom. Global: every subcommand takes these.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Output {
     /// Print data for machines to standard output
@@ -52,12 +71,12 @@ impl Sources {
     }
 
     /// What fetching needs to know.
-    pub(crate) fn options(&self) -> anyhow::Result<source::Options> {
+    pub(crate) fn options(&self) -> anyhow::Result<fetch::Options> {
         let cache = Cache::open(self.cache_dir.as_deref())?;
-        Ok(source::Options {
+        Ok(fetch::Options {
             source_dir: self.source_dir.clone(),
             offline: self.offline,
-            ..source::Options::new(cache)
+            ..fetch::Options::new(cache)
         })
     }
 }
@@ -71,8 +90,73 @@ pub(crate) fn past_end_of_life(
     Ok(update::end_of_life(&table, version, now)?)
 }
 
-/// The root of this repository, where the pins, keys, patches and records are.
+/// The root of this repository, where the pins, keys, patches and records are. Outside of every
+/// clone it is the working directory, where they are not.
 pub(crate) fn repository() -> &'static Path {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap_or(xtask)
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| clone().unwrap_or_else(|| PathBuf::from(".")))
+}
+
+/// The clone that the working directory or else this program is in, so that neither a clone that
+/// was moved nor a program that was copied looks at another.
+pub(crate) fn clone() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok();
+    let program = std::env::current_exe().ok();
+    let places = here.into_iter().chain(program);
+    let root = |place: PathBuf| {
+        let mut above = place.ancestors();
+        above.find(|root| is_clone(root)).map(Path::to_owned)
+    };
+    places.into_iter().find_map(root)
+}
+
+fn is_clone(root: &Path) -> bool {
+    root.join("sources.toml").is_file() && root.join("keys/trust.toml").is_file()
+}
+
+/// Where a program of the relay's image is that was built on this machine, if it was.
+pub(crate) fn built(artifact: Artifact) -> anyhow::Result<Option<PathBuf>> {
+    let request = Request {
+        project: repository(),
+        tor_version: None,
+        target: Target::usual(),
+        variant: Variant::Relay,
+        uid: UID,
+        jobs: 1,
+        engine: Engine::Namespaces,
+        root: None,
+        toolchain: Toolchain::default(),
+    };
+    let store = Store::open(Cache::open(None)?.root())?;
+    Ok(pipeline::built(&request, &store, artifact)?)
+}
+
+/// That there is nothing to compare with.
+pub(crate) fn no_record(path: &Path) -> String {
+    format!("there is no record of it in {}", path.display())
+}
+
+/// What is known against `version`, a sentence each.
+pub(crate) fn faults(version: &str, now: SystemTime) -> anyhow::Result<Vec<String>> {
+    const UPDATE: &str = "`cargo xtask update` looks for a newer one";
+    let ended = past_end_of_life(version, now)?;
+    let mut faults: Vec<String> = ended.iter().map(|end| format!("{end}; {UPDATE}")).collect();
+    let known = update::vulnerabilities(&repository().join("tor-series.toml"), version)?;
+    let known = known.iter();
+    faults.extend(
+        known.map(|one| format!("tor {version} is known to be vulnerable: {one}; {UPDATE}")),
+    );
+    Ok(faults)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_clone() {
+        let here = clone().unwrap();
+        assert!(is_clone(&here));
+        assert!(!is_clone(&here.join("keys")));
+    }
 }

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use relaysmith::flow;
-use relaysmith::plan::Step;
-use relaysmith::progress::Progress;
-use relaysmith::store::Store;
+use relaysmith::base::progress::Progress;
+use relaysmith::build::outputs::Store;
+use relaysmith::build::plan::Step;
+use relaysmith::pipeline;
 use serde_json::json;
 
 use crate::build_image::{Build, warn_of_its_age};
@@ -25,13 +25,13 @@ pub(crate) struct Args {
 /// Plans, and prints the steps.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     warn_of_its_age(&args.build, ui)?;
-    let plan = flow::plan(&args.build.request())?;
+    let plan = pipeline::plan_each(&args.build.request(), &args.build.targets())?;
     let store = Store::open(args.build.sources.options()?.cache.root())?;
     let state = |step: &Step| if store.has(step) { "cached" } else { "to do" };
-    let needs = |step: &Step| -> Vec<&str> {
+    let needs = |step: &Step| -> Vec<String> {
         step.needs
             .iter()
-            .map(|&need| plan.steps[need].name)
+            .map(|&need| plan.label(&plan.steps[need]))
             .collect()
     };
     if ui.wants_json() {
@@ -41,6 +41,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
             .map(|step| {
                 json!({
                     "step": step.name,
+                    "target": step.target,
                     "source": step.source().map(ToString::to_string),
                     "needs": needs(step),
                     "key": step.key,
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         .iter()
         .map(|step| {
             [
-                step.name.to_owned(),
+                plan.label(step),
                 step.source()
                     .map_or_else(String::new, |source| source.version.clone()),
                 step.key.short().to_owned(),
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     for step in &plan.steps {
         ui.detail(&format!(
             "\n{} covers:\n{}",
-            step.name,
+            plan.label(step),
             step.covers.trim_end()
         ));
     }

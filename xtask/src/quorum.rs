@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use relaysmith::attest::{Attestation, Quorum, Says, Statement};
-use relaysmith::record::{Comparison, Record};
-use relaysmith::trust::Verdict;
+use relaysmith::compare::Comparison;
+use relaysmith::publish::attest::{Attestation, Quorum, Says, Statement};
+use relaysmith::record::Record;
+use relaysmith::verify::Verdict;
 use serde_json::{Value, json};
 
 use crate::attest::attesters;
@@ -15,6 +16,7 @@ use crate::ui::Ui;
 
 /// Reads what was stated, prints it, and fails unless `needed` people agree.
 pub(crate) fn run(needed: u16, build: &Build, ui: &Ui) -> Result<ExitCode> {
+    build.one_target()?;
     let request = build.request();
     let manifest = build.sources.manifest()?;
     let tor = &manifest.get("tor", request.tor_version)?.version;
@@ -92,6 +94,7 @@ fn says(says: &Says) -> String {
         Says::Nothing => "-".to_owned(),
         Says::Unreadable(error) => format!("unreadable: {error}"),
         Says::OtherRelease(release) => format!("something about {release}"),
+        Says::FromCache => "of a cache, which counts nothing".to_owned(),
         Says::Stated(comparison) => match comparison.differences().next() {
             None => "the same".to_owned(),
             Some(first) if says.agrees() => format!("the same, from another {}", first.subject()),

@@ -2,29 +2,37 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
-use relaysmith::flow::{self, Made, Request};
-use relaysmith::image::{self, Exported, Variant};
-use relaysmith::record::{Record, Verdict};
-use relaysmith::release::{self, Edition};
-use relaysmith::sbom::{Bill, Format};
-use relaysmith::store::Store;
+use relaysmith::base::target::Target;
+use relaysmith::build::outputs::Store;
+use relaysmith::compare::ComparisonVerdict;
+use relaysmith::image::{Exported, Variant};
+use relaysmith::pipeline::{self, Made, Request};
+use relaysmith::publish::release::{self, Edition};
+use relaysmith::publish::sbom::{Format, Sbom};
+use relaysmith::record::{Platforms, Record};
 use serde_json::json;
 
 use crate::attest::statement;
-use crate::build_image::{Build, compared};
-use crate::options::repository;
+use crate::build_image::{Build, compared, reported};
+use crate::options::{faults, repository};
+use crate::platforms;
 use crate::ui::{self, Ui};
+
+/// The images of a release.
+const RELEASED: [Variant; 3] = [Variant::Relay, Variant::RelayArm, Variant::RelayArmObfs4];
 
 /// The arguments of `release`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Builds both images, makes sure that they are those on record, puts all that is published into
-one folder and prints the files and the commands that publish them. It does not publish:
-ci/draft.sh and ci/push.sh do, where the rights to do so are. See docs/releasing.md.")]
+Builds the images without arm, with it, and with obfs4 as well, for one target or as an index for
+several, makes sure that they are those on record, puts all that is published into one folder and
+prints the files and the commands that publish them. It does not publish: ci/draft.sh and
+ci/push.sh do, where the rights to do so are. See docs/releasing.md.")]
 pub(crate) struct Args {
-    /// Do everything up to the push: all that this verb does
+    /// Do everything up to the push: all that this subcommand does
     #[arg(long, required = true)]
     dry_run: bool,
     /// The tag in git: `tor-VERSION`, or `tor-VERSION-N` for the same tor built anew [default:
@@ -49,36 +57,51 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let options = args.build.sources.options()?;
     let store = Store::open(options.cache.root())?;
-    let all = [Variant::Relay, Variant::RelayArm];
     let mut editions = Vec::new();
-    for variant in all {
+    for variant in RELEASED {
         let request = Request {
             variant,
             ..args.build.request()
         };
-        let made = flow::make(&request, &options, &store, ui)?;
-        as_recorded(&made)?;
+        let made = pipeline::make_each(&request, &args.build.targets(), &options, &store, ui)?;
+        made.iter().try_for_each(as_recorded)?;
         let parent = args.out.parent().unwrap_or(Path::new(""));
-        let exported = image::export(&made.image, &made.about, parent)?;
+        let exported = platforms::export(&made, parent)?;
+        if let Some(index) = platforms::compared(&made, &exported)?
+            && !index.is_as_recorded()
+        {
+            bail!(
+                "the index of the images is not the recorded one, so it is not released:\n{}",
+                index.text()
+            );
+        }
         editions.push((made, exported));
     }
-    let Some((made, ..)) = editions.first() else {
+    let Some(first) = editions.first().and_then(|(made, _)| made.first()) else {
         bail!("there is no image to release");
     };
-    let version = &made.about.version;
+    let version = &first.about.version;
     let tag = args.tag.clone().unwrap_or_else(|| format!("tor-{version}"));
     if !is_tag_of(&tag, version) {
         bail!(
             "the tag `{tag}` is not one of tor {version}: expected `tor-{version}` or `tor-{version}-N`"
         );
     }
-    let record = Record::load(repository(), version, made.about.target)?;
-    let record = record.context("the record has gone")?;
+    let targets = args.build.targets();
+    let record = |&target: &Target| {
+        let record = Record::load(repository(), version, target)?;
+        record.context("the record has gone")
+    };
+    let records: Vec<Record> = targets.iter().map(record).collect::<Result<_>>()?;
+    let index = match targets.len() {
+        1 => None,
+        _ => Platforms::load(repository(), version)?,
+    };
     let editions: Vec<Edition<'_>> = editions
         .iter()
         .map(|(made, exported)| edition(made, exported))
         .collect::<Result<_>>()?;
-    let files = release::gather(&editions, &record, &args.out)?;
+    let files = release::gather(&editions, &records, index.as_ref(), &args.out)?;
     let commands = [
         commands("ci/draft.sh", &args.out, &tag)?,
         commands("ci/push.sh", &args.out, &args.to)?,
@@ -112,17 +135,35 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// An image with what describes it: a provenance that nobody has signed yet.
-fn edition<'a>(made: &'a Made, exported: &'a Exported) -> Result<Edition<'a>> {
-    let mut documents = vec![("provenance.json".to_owned(), statement(made)?.to_json()?)];
-    let bill = Bill::new(made, repository())?;
-    documents.extend(Format::ALL.map(|format| (format.ending().to_owned(), bill.document(format))));
+/// An image with what describes it on each platform: a provenance that nobody has signed yet.
+fn edition<'a>(made: &'a [Made], exported: &'a Exported) -> Result<Edition<'a>> {
+    let documents = |made: &'a Made| -> Result<_> {
+        let mut documents = vec![(
+            "provenance.json".to_owned(),
+            statement(made, true)?.to_json()?,
+        )];
+        let sbom = Sbom::new(made, repository())?;
+        documents.push(("evidence.md".to_owned(), evidence(made)?));
+        let sboms = Format::ALL.map(|it| (it.ending().to_owned(), sbom.document(it)));
+        documents.extend(sboms);
+        Ok((&made.about, documents))
+    };
+    let tag = made.first().map(|made| made.about.tag());
     Ok(Edition {
-        about: &made.about,
+        tag: tag.context("there is no image to release")?,
         exported,
-        image: made.image.manifest(),
-        documents,
+        documents: made.iter().map(documents).collect::<Result<_>>()?,
     })
+}
+
+/// Who vouches for what went in, and what is known against it, for people.
+fn evidence(made: &Made) -> Result<String> {
+    let tor = &made.about.version;
+    let mut text = reported(made).markdown();
+    for fault in faults(tor, SystemTime::now())? {
+        text += &format!("\n**Warning:** {fault}\n");
+    }
+    Ok(text)
 }
 
 /// A release is what is on record: whoever rebuilds it compares with that.
@@ -130,7 +171,7 @@ fn as_recorded(made: &Made) -> Result<()> {
     let path = Record::path(&made.about.version, made.about.target);
     let path = path.display();
     match compared(made)? {
-        Some(comparison) if comparison.verdict() == Verdict::Same => Ok(()),
+        Some(comparison) if comparison.verdict() == ComparisonVerdict::Same => Ok(()),
         Some(comparison) => bail!(
             "this build is not the one in {path}, so it is not released:\n{}",
             comparison.text("the record", "this build").trim_end()

@@ -1,14 +1,14 @@
-//! `sbom`: the bill of materials of the image, for machines.
+//! `sbom`: the SBOM of the image, for machines.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use relaysmith::flow;
+use relaysmith::build::outputs::Store;
 use relaysmith::image::{self, Referrer};
-use relaysmith::sbom::{Bill, Format};
-use relaysmith::store::Store;
+use relaysmith::pipeline;
+use relaysmith::publish::sbom::{Format, Sbom};
 
 use crate::build_image::Build;
 use crate::options::repository;
@@ -18,7 +18,7 @@ use crate::ui::Ui;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 build-image writes both formats beside the image. This prints one, and builds what is not built
-yet. The bill depends on the image alone: no clock, no random number.
+yet. The SBOM depends on the image alone: no clock, no random number.
 
 With --attach, both are added to a layout of the image as OCI referrers. The image's digest
 stays as it is, but the layout holds more than one manifest then: skopeo must be told which, as
@@ -48,34 +48,40 @@ enum Chosen {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let options = args.build.sources.options()?;
     let store = Store::open(options.cache.root())?;
-    let made = flow::make(&args.build.request(), &options, &store, ui)?;
-    let bill = Bill::new(&made, repository())?;
+    let (request, targets) = (args.build.request(), args.build.targets());
     let Some(layout) = &args.attach else {
+        args.build.one_target()?;
+        let made = pipeline::make(&request, &options, &store, ui)?;
+        let sbom = Sbom::new(&made, repository())?;
         let format = match args.format {
             Chosen::Spdx => Format::Spdx,
             Chosen::CycloneDx => Format::CycloneDx,
         };
-        ui.data(bill.document(format).trim_end())?;
+        ui.document(sbom.document(format).trim_end())?;
         return Ok(ExitCode::SUCCESS);
     };
-    let image = image::open(layout)?;
-    if image.manifest() != made.image.manifest() {
-        bail!(
-            "`{}` holds the image {}, and the bill is of {}: run `cargo xtask build-image` with the same options first",
-            layout.display(),
-            image.manifest(),
-            made.image.manifest()
-        );
-    }
-    for format in Format::ALL {
-        let referrer = Referrer {
-            media_type: format.media_type(),
-            title: bill.file_name(format),
-            bytes: bill.document(format).into_bytes(),
-            epoch: made.about.epoch,
+    let images = image::open_each(layout)?;
+    for made in pipeline::make_each(&request, &targets, &options, &store, ui)? {
+        let wanted = made.image.manifest();
+        let Some(image) = images.iter().find(|image| image.manifest() == wanted) else {
+            let there: Vec<_> = images.iter().map(|it| it.manifest().to_string()).collect();
+            bail!(
+                "`{}` holds the image {}, and the SBOM is of {wanted}: run `cargo xtask build-image` with the same options first",
+                layout.display(),
+                there.join(" and "),
+            );
         };
-        let digest = image::attach(&image, &referrer)?;
-        ui.say(&format!("attached {} as {digest}", referrer.title));
+        let sbom = Sbom::new(&made, repository())?;
+        for format in Format::ALL {
+            let referrer = Referrer {
+                media_type: format.media_type(),
+                title: sbom.file_name(format),
+                bytes: sbom.document(format).into_bytes(),
+                epoch: made.about.epoch,
+            };
+            let digest = image::attach(image, &referrer)?;
+            ui.say(&format!("attached {} as {digest}", referrer.title));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use relaysmith::relay::check::{Disk, Finding, check};
-use relaysmith::relay::{
-    self, Address, Bandwidth, ContactName, Distribution, Email, FamilyId, Fingerprint,
-    HashedPassword, Nickname, Parameters, PgpFingerprint, PolicyChoice, PublicV6, Relay, Role,
-    SocketPath, Start, Transport, Volume, line_of_parameter,
-};
-use relaysmith::replace;
+use relaysmith::base::replace;
 use serde_json::json;
+use torrc::check::{Disk, Finding, check};
+use torrc::{
+    Address, Bandwidth, ContactName, Distribution, Email, FamilyId, Fingerprint, HashedPassword,
+    MetricsNetwork, Nickname, Parameters, PgpFingerprint, PolicyChoice, Proof, PublicV6, Relay,
+    Role, Rule, SocketPath, Start, Transport, Url, Volume, line_of_parameter,
+};
 
+use crate::options::one_of;
 use crate::password;
 use crate::ui::Ui;
 
@@ -39,7 +40,8 @@ Exit codes: 0 done, 1 failed, 2 wrong command line";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What the relay is to be: bridge, middle or exit
+    /// What the relay is to be
+    #[arg(value_parser = one_of::<Role>(&Role::ALL.map(Role::name)))]
     role: Role,
     /// Read parameters from this file (TOML)
     #[arg(long, value_name = "FILE")]
@@ -66,14 +68,22 @@ pub(crate) struct Args {
     /// Write the contact in fields for programs (CIISS, version 2)
     #[arg(long, help_heading = "Who")]
     ciiss: bool,
+    /// A page of who runs the relay, with --ciiss. Public
+    #[arg(long, value_name = "URL", help_heading = "Who")]
+    url: Option<Url>,
+    /// How that page's host vouches for the relay, with --url: uri-rsa (a file with its
+    /// fingerprint there) or dns-rsa
+    #[arg(long, value_name = "WAY", help_heading = "Who")]
+    proof: Option<Proof>,
     /// The fingerprint of your OpenPGP key. Public
     #[arg(long, value_name = "HEX", help_heading = "Who")]
     pgp: Option<PgpFingerprint>,
-    /// The identity of a family key, which `tor --keygen-family` prints; repeatable
-    #[arg(long, value_name = "ID", help_heading = "Who")]
+    /// The identity of a family key, which `cargo xtask family` prints; repeatable, or
+    /// with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Who")]
     family_id: Vec<FamilyId>,
-    /// The fingerprint of another relay of yours; repeatable
-    #[arg(long, value_name = "HEX", help_heading = "Who")]
+    /// The fingerprint of another relay of yours; repeatable, or with commas
+    #[arg(long, value_name = "HEX", value_delimiter = ',', help_heading = "Who")]
     my_family: Vec<Fingerprint>,
 
     /// The machine's public IPv4 address, or its full name [default: tor finds out]
@@ -99,6 +109,10 @@ pub(crate) struct Args {
     /// When a period begins: `month 1 00:00`, `week 1 00:00`, `day 00:00`
     #[arg(long, value_name = "WHEN", help_heading = "How much")]
     accounting_start: Option<Start>,
+    /// What is counted: max (the higher direction, tor's default), sum (both together, as most
+    /// providers do), in or out
+    #[arg(long, value_name = "RULE", help_heading = "How much")]
+    accounting_rule: Option<Rule>,
 
     /// What an exit lets through: reduced (tor's own list), web, full (tor's default),
     /// guide-2016, or a file of lines like `accept *:443` [default: reduced]
@@ -111,7 +125,10 @@ pub(crate) struct Args {
     /// How a bridge is handed out: any, none, https, email or settings [default: any]
     #[arg(long, value_name = "WAY", help_heading = "Bridges")]
     bridge_distribution: Option<Distribution>,
-    /// A transport and its program in the container: obfs4=/usr/bin/lyrebird, or with a port
+    /// Hide the traffic by obfs4 on this port; the image is that of `build-image --with obfs4`
+    #[arg(long, value_name = "PORT", help_heading = "Bridges")]
+    obfs4_port: Option<NonZeroU16>,
+    /// Another transport and its program in the container: obfs4=/usr/bin/lyrebird, or with a port
     /// obfs4=/usr/bin/lyrebird:9002; repeatable
     #[arg(long, value_name = "NAME=PATH", help_heading = "Bridges")]
     transport: Vec<Transport>,
@@ -127,7 +144,19 @@ pub(crate) struct Args {
     /// input, and hashed as tor does
     #[arg(long, help_heading = "Control")]
     control_password: bool,
-    /// Open a port for Prometheus on the container's loopback interface
+    /// Let a Prometheus in this network of containers ask what tor counts; `compose --monitoring`
+    /// writes both [default: 10.90.35.0/24]
+    #[arg(
+        long,
+        value_name = "NETWORK",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = MetricsNetwork::USUAL,
+        help_heading = "Control"
+    )]
+    metrics: Option<MetricsNetwork>,
+    /// The port for Prometheus; without --metrics on the container's loopback interface
+    /// [default, with --metrics: 9035]
     #[arg(long, value_name = "PORT", help_heading = "Control")]
     metrics_port: Option<NonZeroU16>,
     /// The master key is kept elsewhere: tor never makes or reads it
@@ -189,7 +218,7 @@ fn relay(args: &Args) -> Result<Relay> {
         // Where the file says what is wrong, its line helps.
         let line = file.and_then(|(path, text)| {
             let line = line_of_parameter(&text, error.parameter()?)?;
-            Some(relay::Error::Parameters {
+            Some(torrc::Error::Parameters {
                 file: path.display().to_string(),
                 line,
                 reason: error.to_string(),
@@ -207,6 +236,8 @@ fn parameters(args: &Args) -> Parameters {
         pgp: args.pgp.clone(),
         obfuscate_email: args.obfuscate_email,
         ciiss: args.ciiss,
+        url: args.url.clone(),
+        proof: args.proof,
         address: args.address.clone(),
         ipv6: args.ipv6,
         or_port: args.or_port,
@@ -214,10 +245,12 @@ fn parameters(args: &Args) -> Parameters {
         burst: args.burst,
         accounting_max: args.accounting_max,
         accounting_start: args.accounting_start,
+        accounting_rule: args.accounting_rule,
         control_socket: args.control_socket.clone(),
         control_port: args.control_port,
         hashed_control_password: None,
         metrics_port: args.metrics_port,
+        metrics: args.metrics,
         family_id: args.family_id.clone(),
         my_family: args.my_family.clone(),
         offline_master_key: args.offline_master_key,
@@ -225,6 +258,7 @@ fn parameters(args: &Args) -> Parameters {
         exit_policy: args.exit_policy.clone(),
         bridge_distribution: args.bridge_distribution,
         transport: args.transport.clone(),
+        obfs4_port: args.obfs4_port,
     }
 }
 
@@ -261,6 +295,9 @@ fn remarks(relay: &Relay, findings: &[Finding], ui: &Ui) {
         }
         Role::Bridge => {
             ui.say("do not tell anyone in public that this is a bridge, nor list it in a family");
+            if relay.or_port.get() == 9001 {
+                ui.warn("port 9001 is tor's usual one, and what censors try first: take another --or-port");
+            }
         }
         Role::Middle => {}
     }
@@ -270,7 +307,7 @@ fn remarks(relay: &Relay, findings: &[Finding], ui: &Ui) {
     for finding in findings {
         ui.say(&format!(
             "{}: {} ({})",
-            finding.severity, finding.what, finding.mend
+            finding.severity, finding.what, finding.fix
         ));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use relaysmith::progress::{Progress, Task};
+use relaysmith::base::progress::{Progress, Task};
 use serde::Serialize;
 
 use crate::options::Output;
@@ -80,11 +80,20 @@ impl Ui {
 
     /// Prints a result as JSON.
     pub(crate) fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
-        self.data(&serde_json::to_string_pretty(value)?)
+        self.print(&shown::json(&serde_json::to_string_pretty(value)?))
     }
 
     /// Prints lines of a result. A reader that has gone, such as `head`, is no error.
     pub(crate) fn data(&self, lines: &str) -> anyhow::Result<()> {
+        self.print(&shown::lines(lines))
+    }
+
+    /// Prints a JSON document that is there already.
+    pub(crate) fn document(&self, json: &str) -> anyhow::Result<()> {
+        self.print(&shown::json(json))
+    }
+
+    fn print(&self, lines: &str) -> anyhow::Result<()> {
         let mut out = unpoisoned(&self.screen.out);
         match writeln!(out, "{lines}").and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -110,42 +119,66 @@ impl Ui {
 
     /// Says a line that even `--quiet` must show.
     pub(crate) fn warn(&self, line: &str) {
-        let label = self.screen.painted("warning", YELLOW);
-        self.screen.line(&format!("{label}: {line}"));
+        self.screen.labelled("warning", YELLOW, line);
     }
 
-    /// Says what failed, why, and what mends it.
+    /// Prints an error as a result of its own, for programs; people get their lines besides.
+    pub(crate) fn json_error(&self, message: &str, causes: &[String], hint: Option<&str>) {
+        // Where standard output cannot be written nobody reads it.
+        let _ = self.json(&serde_json::json!({
+            "format": ERROR_FORMAT,
+            "error": { "message": message, "causes": causes, "hint": hint },
+        }));
+    }
+
+    /// Says what failed, why, and what fixes it.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        let label = self.screen.painted("error", RED);
-        self.screen.line(&format!("{label}: {error}"));
+        if self.json {
+            let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+            let hint = error.chain().find_map(hint);
+            self.json_error(&error.to_string(), &causes, hint.as_deref());
+        }
+        self.screen.labelled("error", RED, &error.to_string());
         for cause in error.chain().skip(1) {
             self.screen.line(&format!("  caused by: {cause}"));
         }
         if let Some(hint) = error.chain().find_map(hint) {
-            let label = self.screen.painted("hint", CYAN);
-            self.screen.line(&format!("{label}: {hint}"));
+            self.hint(&hint);
         }
+    }
+
+    /// Says what fixes an error that was said.
+    pub(crate) fn hint(&self, fix: &str) {
+        self.screen.labelled("hint", CYAN, fix);
     }
 }
 
-/// What mends `error`, if it is one of the library's and there is something.
-fn hint(error: &(dyn Error + 'static)) -> Option<String> {
-    // One line for each room's error.
-    None.or_else(|| error.downcast_ref::<relaysmith::source::Error>()?.hint())
-        .or_else(|| error.downcast_ref::<relaysmith::cache::Error>()?.hint())
-        .or_else(|| error.downcast_ref::<relaysmith::trust::Error>()?.hint())
-        .or_else(|| error.downcast_ref::<relaysmith::flow::Error>()?.hint())
-        .or_else(|| error.downcast_ref::<relaysmith::attest::Error>()?.hint())
-        .or_else(|| error.downcast_ref::<relaysmith::image::Error>()?.hint())
-        .or_else(|| error.downcast_ref::<relaysmith::record::Error>()?.hint())
-        .or_else(|| {
-            error
-                .downcast_ref::<relaysmith::image::foreign::Error>()?
-                .hint()
-        })
-        .or_else(|| error.downcast_ref::<relaysmith::diff::Error>()?.hint())
-        .or_else(|| error.downcast_ref::<relaysmith::relay::Error>()?.hint())
-        .or_else(|| error.downcast_ref::<relaysmith::update::Error>()?.hint())
+/// What fixes `error`, if it is one of the library's and there is something.
+pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+    macro_rules! first_hint {
+        ($($known:ty),* $(,)?) => {
+            None$(.or_else(|| error.downcast_ref::<$known>()?.hint()))*
+        };
+    }
+    first_hint![
+        relaysmith::base::cache::Error,
+        relaysmith::compare::diff::Error,
+        relaysmith::fetch::Error,
+        relaysmith::host::BridgeLineError,
+        relaysmith::host::Error,
+        relaysmith::host::identity::Error,
+        relaysmith::host::signing_key::Error,
+        relaysmith::host::status::Error,
+        relaysmith::image::Error,
+        relaysmith::image::read::Error,
+        relaysmith::pins::Error,
+        relaysmith::pipeline::Error,
+        relaysmith::publish::attest::Error,
+        relaysmith::record::Error,
+        relaysmith::update::Error,
+        relaysmith::verify::Error,
+        torrc::Error,
+    ]
 }
 
 /// Bytes as people read them: `10.86 MB`, decimal.
@@ -153,7 +186,8 @@ pub(crate) fn bytes(count: u64) -> String {
     DecimalBytes(count).to_string()
 }
 
-fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
+/// Rows under a header, in aligned columns.
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
     let header = header.map(str::to_owned);
     let widths: [usize; N] = std::array::from_fn(|column| {
         let all = std::iter::once(&header).chain(rows);
@@ -186,7 +220,7 @@ impl Progress for Ui {
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("━╸ "));
             }
-            bar.set_prefix(task.to_owned());
+            bar.set_prefix(shown::shown(task.as_bytes()));
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
@@ -255,7 +289,7 @@ impl Task for Running {
 
     fn stage(&self, what: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(what.to_owned());
+            bar.set_message(shown::shown(what.as_bytes()));
         }
     }
 
@@ -272,17 +306,21 @@ impl Drop for Running {
     }
 }
 
+/// The version of the object that an error is with `--json`.
+const ERROR_FORMAT: u32 = 1;
+
 const RED: &str = "31";
 const YELLOW: &str = "33";
 const CYAN: &str = "36";
 
 impl Screen {
-    fn painted(&self, text: &str, colour: &str) -> String {
-        if self.colour {
-            format!("\x1b[1;{colour}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+    /// A line after a word in colour: the only escapes that are written.
+    fn labelled(&self, label: &str, colour: &str, line: &str) {
+        let line = shown::lines(line);
+        self.write(&match self.colour {
+            true => format!("\x1b[1;{colour}m{label}\x1b[0m: {line}"),
+            false => format!("{label}: {line}"),
+        });
     }
 
     fn say(&self, line: &str) {
@@ -292,6 +330,10 @@ impl Screen {
     }
 
     fn line(&self, line: &str) {
+        self.write(&shown::lines(line));
+    }
+
+    fn write(&self, line: &str) {
         let print = || {
             let mut err = unpoisoned(&self.err);
             // Where standard error cannot be written there is nobody left to tell.
@@ -387,6 +429,47 @@ mod tests {
         });
         chatter(&ui);
         assert!(err.text().contains("\ndetail\n"));
+    }
+
+    /// Whatever gets this far: nothing that is printed steers a terminal.
+    // Guards: S1.
+    #[test]
+    fn nothing_that_is_printed_steers_a_terminal() {
+        let evil = "\x1b]8;;http://x\x07\u{9b}2J\u{202e}\u{2028}\r";
+        let (ui, out, err) = ui(Output {
+            verbose: true,
+            ..Output::default()
+        });
+        ui.say(evil);
+        ui.detail(evil);
+        ui.warn(evil);
+        ui.begin(evil, None).finish(evil);
+        ui.error(&anyhow::anyhow!("{evil}").context(evil));
+        ui.data(evil).unwrap();
+        ui.table(["x"], &[[evil.into()]]).unwrap();
+        ui.json(&evil).unwrap();
+        ui.document(&format!("\"{}\"", "\u{9b}\u{202e}")).unwrap();
+        for text in [out.text(), err.text()] {
+            let steers = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2028}".contains(c));
+            assert!(!text.contains(steers), "{text:?}");
+        }
+        assert!(out.text().ends_with("\"\\u009b\\u202e\"\n"));
+    }
+
+    #[test]
+    fn an_error_for_programs() {
+        let (ui, out, err) = ui(Output {
+            json: true,
+            ..Output::default()
+        });
+        ui.error(&anyhow::anyhow!("inner").context("outer"));
+        let value: serde_json::Value = serde_json::from_str(&out.text()).unwrap();
+        let expected = serde_json::json!({
+            "format": 1,
+            "error": { "message": "outer", "causes": ["inner"], "hint": null },
+        });
+        assert_eq!(value, expected);
+        assert_eq!(err.text(), "error: outer\n  caused by: inner\n");
     }
 
     #[test]

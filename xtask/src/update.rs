@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use relaysmith::cache::Cache;
-use relaysmith::source::{self, Manifest};
-use relaysmith::trust::{Conclusion, Verdict};
+use relaysmith::base::cache::Cache;
+use relaysmith::fetch;
+use relaysmith::pins::Manifest;
 use relaysmith::update::{self, Changes, EndOfLife, Newer, Outlook};
+use relaysmith::verify::{Conclusion, Verdict};
 use serde_json::json;
 
 use crate::options::{past_end_of_life, repository};
@@ -44,7 +45,7 @@ pub(crate) struct Args {
 /// Looks, shows what was found, and pins it.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let project = repository();
-    let options = source::Options::new(Cache::open(args.cache_dir.as_deref())?);
+    let options = fetch::Options::new(Cache::open(args.cache_dir.as_deref())?);
     let upstream = update::upstream(project)?;
     let outlook = update::look(project, &upstream, &options, ui)?;
     let ended = past_end_of_life(&outlook.pinned.to_string(), SystemTime::now())?;
@@ -107,7 +108,7 @@ fn report(outlook: &Outlook, ended: Option<&EndOfLife>, ui: &Ui) -> Result<()> {
     ui.table(Verdict::HEADER, &newer.verdict.rows())
 }
 
-/// Why a release matters: what it mends, and in upstream's words.
+/// Why a release matters: what it fixes, and in upstream's words.
 fn why(part: &Changes) -> String {
     let vulnerabilities: Vec<&str> = part.vulnerabilities.iter().map(String::as_str).collect();
     let security = match vulnerabilities[..] {

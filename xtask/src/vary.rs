@@ -8,19 +8,23 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Result;
-use relaysmith::builder::root::Userland;
-use relaysmith::flow::{self, Request};
-use relaysmith::record::{Item, Record};
-use relaysmith::source;
-use relaysmith::store::Store;
-use relaysmith::vary::{self, Site, Variation, Wanted};
+use relaysmith::base::emulation::emulates;
+use relaysmith::build::outputs::Store;
+use relaysmith::build::sandbox::root::Userland;
+use relaysmith::build::sandbox::toolchain::Toolchain;
+use relaysmith::compare::Item;
+use relaysmith::compare::vary::{self, Site, Variation, Wanted};
+use relaysmith::fetch;
+use relaysmith::pipeline::{self, Request};
+use relaysmith::record::Record;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::build_image::{Build, recorded};
+use crate::exit::{ABSENT, DIFFERENT};
+use crate::options::no_record;
 use crate::options::repository;
 use crate::ui::Ui;
-use crate::verify::{ABSENT, DIFFERENT, no_record};
 
 /// Whose programs a build with variations uses if not the host's.
 const ALPINE: Userland = Userland::Alpine { version: None };
@@ -28,14 +32,15 @@ const ALPINE: Userland = Userland::Alpine { version: None };
 /// Builds, and prints what was found of each variation.
 pub(crate) fn run(wanted: &Wanted, build: &Build, ui: &Ui) -> Result<ExitCode> {
     let options = build.sources.options()?;
+    build.one_target()?;
     let request = build.request();
-    let plan = flow::plan(&request)?;
+    let plan = pipeline::plan(&request)?;
     let path = Record::path(&plan.tor.version, request.target);
     if recorded(&plan.tor.version, request.target, request.variant)?.is_none() {
         ui.data(&no_record(&path))?;
         return Ok(ExitCode::from(ABSENT));
     }
-    flow::verified_sources(&request, &plan, &options, ui)?;
+    pipeline::verified_sources(&request, &plan, &options, ui)?;
 
     let workspace = Store::open(options.cache.root())?.workspace()?;
     let site = Site::new(workspace.path())?;
@@ -49,12 +54,19 @@ pub(crate) fn run(wanted: &Wanted, build: &Build, ui: &Ui) -> Result<ExitCode> {
     ];
     // Its sources: several variations need them, and they may have to be fetched.
     let alpine = LazyCell::new(|| alpine(&request, &options, ui));
+    let debian = LazyCell::new(|| debian(&request, &options, ui));
     let works = |variation: &'static Variation| {
+        if variation.is_emulated() {
+            return emulates(pipeline::other_machine());
+        }
         let engine = variation.engine().unwrap_or(request.engine);
         let root = match variation.needs_alpine() {
             true => Some(ALPINE),
             false => request.root.clone(),
         };
+        if variation.name == "toolchain" {
+            debian.as_ref().map_err(|error| error.to_string())?;
+        }
         engine.choose(root).map_err(|error| error.to_string())?;
         if variation.needs_alpine() {
             alpine.as_ref().map_err(|error| error.to_string())?;
@@ -62,6 +74,12 @@ pub(crate) fn run(wanted: &Wanted, build: &Build, ui: &Ui) -> Result<ExitCode> {
         site.probe(variation, &needed)
     };
     let findings = vary::judge(&wanted.0, works, |variations| {
+        if variations.iter().any(|it| it.is_emulated()) {
+            ui.say("compiling by emulation, unless that was done before");
+            let store = Store::open(options.cache.root()).map_err(io::Error::other)?;
+            let found = pipeline::by_other_machine(&request, &options, &store, ui);
+            return found.map_err(io::Error::other);
+        }
         let names: Vec<&str> = variations.iter().map(|it| it.name).collect();
         ui.say(&match names[..] {
             [] => "building without any variation".to_owned(),
@@ -108,12 +126,22 @@ pub(crate) fn run(wanted: &Wanted, build: &Build, ui: &Ui) -> Result<ExitCode> {
 }
 
 /// Fetches and verifies what a build in Alpine's root needs.
-fn alpine(request: &Request<'_>, options: &source::Options, ui: &Ui) -> Result<(), flow::Error> {
+fn alpine(request: &Request<'_>, options: &fetch::Options, ui: &Ui) -> Result<(), pipeline::Error> {
     let request = &Request {
         root: Some(ALPINE),
         ..request.clone()
     };
-    flow::verified_sources(request, &flow::plan(request)?, options, ui)?;
+    pipeline::verified_sources(request, &pipeline::plan(request)?, options, ui)?;
+    Ok(())
+}
+
+/// Fetches and verifies Debian's compiler.
+fn debian(request: &Request<'_>, options: &fetch::Options, ui: &Ui) -> Result<(), pipeline::Error> {
+    let request = &Request {
+        toolchain: Toolchain::Debian,
+        ..request.clone()
+    };
+    pipeline::verified_sources(request, &pipeline::plan(request)?, options, ui)?;
     Ok(())
 }
 
@@ -127,7 +155,7 @@ fn arguments(build: &Build, variations: &[&Variation], ui: &Ui) -> Vec<OsString>
     let in_container = variations.iter().any(|it| it.engine().is_some());
     let mut options = vec![
         ("--cache-dir", "cache".to_owned()),
-        ("--target", build.target.to_string()),
+        ("--target", build.targets()[0].to_string()),
         ("--uid", build.uid.to_string()),
     ];
     if !in_container {
@@ -138,6 +166,9 @@ fn arguments(build: &Build, variations: &[&Variation], ui: &Ui) -> Vec<OsString>
         .as_ref()
         .filter(|_| !in_container && !varied("--root"));
     options.extend(root.map(|root| ("--root", root.to_string())));
+    if !varied("--toolchain") {
+        options.push(("--toolchain", build.toolchain.to_string()));
+    }
     let jobs = build.jobs.filter(|_| !varied("--jobs"));
     options.extend(jobs.map(|jobs| ("--jobs", jobs.to_string())));
     let tor = build.sources.tor_version.clone();
@@ -145,6 +176,14 @@ fn arguments(build: &Build, variations: &[&Variation], ui: &Ui) -> Vec<OsString>
 
     let mut arguments: Vec<OsString> = ["verify", "--json", "--offline"].map(Into::into).into();
     arguments.extend(build.without_arm.then(|| "--without-arm".into()));
+    let with = build
+        .with
+        .iter()
+        .flat_map(|it| ["--with".into(), it.into()]);
+    arguments.extend(with);
+    // No variation is about it, and it would be made anew each time.
+    let only_the_image = "--without-go-from-source";
+    arguments.extend(build.with.is_some().then(|| only_the_image.into()));
     arguments.extend(ui.is_quiet().then(|| "--quiet".into()));
     for (name, value) in options {
         arguments.extend([name.into(), value.into()]);

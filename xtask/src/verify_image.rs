@@ -3,18 +3,21 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use relaysmith::diff::{self, Diff};
-use relaysmith::flow;
-use relaysmith::image::foreign::{Foreign, Limits};
-use relaysmith::record::{Comparison, Item, Record, Stage, Verdict};
-use relaysmith::store::Store;
+use anyhow::{Context, Result, bail};
+use relaysmith::base::target::Target;
+use relaysmith::build::outputs::Store;
+use relaysmith::compare::diff::{self, Diff};
+use relaysmith::compare::{Comparison, ComparisonVerdict, Item, Stage};
+use relaysmith::image::read::{Limits, ThirdPartyImage};
+use relaysmith::pipeline;
+use relaysmith::record::Record;
 use serde_json::json;
 
 use crate::build_image::Build;
+use crate::exit::{ABSENT, DIFFERENT};
 use crate::options::repository;
+use crate::platforms::{self, Opened};
 use crate::ui::Ui;
-use crate::verify::{ABSENT, DIFFERENT};
 
 /// The label by which an image says which release of tor it is.
 const VERSION: &str = "org.opencontainers.image.version";
@@ -22,24 +25,47 @@ const VERSION: &str = "org.opencontainers.image.version";
 /// How many files that differ are named.
 const NAMED: usize = 8;
 
-/// Builds what is not built yet, compares, and prints what was found.
+/// Builds what is not built yet, compares, and prints what was found: of several images for as
+/// many platforms, of each that was asked for, and of all of them if none was.
 pub(crate) fn run(place: &str, build: &Build, ui: &Ui) -> Result<ExitCode> {
-    let image = Foreign::open(place, Limits::default())?;
-    let build = of_its_release(build, &image)?;
+    let mut opened = platforms::open(place)?;
+    if !build.says_no_target() && opened.len() > 1 {
+        let asked: Vec<&str> = build.targets().into_iter().map(Target::platform).collect();
+        opened.retain(|opened| asked.contains(&&*opened.platform));
+        if opened.is_empty() {
+            bail!("`{place}` has no image for {}", asked.join(" or "));
+        }
+    }
+    let mut worst = 0;
+    for opened in &opened {
+        let code = one(opened, build, ui)?;
+        // What differs weighs more than what nobody recorded.
+        worst = match (worst, code) {
+            (DIFFERENT, _) | (_, DIFFERENT) => DIFFERENT,
+            (worst, code) => worst.max(code),
+        };
+    }
+    Ok(ExitCode::from(worst))
+}
+
+/// The same for one image; gives the exit code.
+fn one(opened: &Opened, build: &Build, ui: &Ui) -> Result<u8> {
+    let (place, image) = (opened.place.as_str(), &opened.image);
+    let build = of_its_release(build, opened)?;
     let options = build.sources.options()?;
     let store = Store::open(options.cache.root())?;
-    let made = flow::make(&build.request(), &options, &store, ui)?;
+    let made = pipeline::make(&build.request(), &options, &store, ui)?;
     let layout = made.image.layout();
     let local = layout
         .to_str()
         .context("the cache folder's path is not UTF-8")?;
-    let local = Foreign::open(local, Limits::default())?;
-    let diff = Diff::new(("this build", &local), (place, &image))?;
+    let local = ThirdPartyImage::open(local, Limits::default())?;
+    let diff = Diff::new(("this build", &local), (place, image))?;
 
     let path = Record::path(&made.about.version, made.about.target);
     let known = Record::load(repository(), &made.about.version, made.about.target)?;
     let recorded = known.and_then(|known| known.images.get(&made.about.variant).cloned());
-    let recorded = recorded.map(|recorded| diff::with_record(&recorded, &image));
+    let recorded = recorded.map(|recorded| diff::with_record(&recorded, image));
     if ui.wants_json() {
         ui.json(&json!({
             "image": diff.b,
@@ -66,7 +92,7 @@ pub(crate) fn run(place: &str, build: &Build, ui: &Ui) -> Result<ExitCode> {
         ))?;
         ui.data(&conclusion(Some(&diff.comparison), "this build", layout))?;
         named(&diff, ui)?;
-        if diff.verdict() != Verdict::Same {
+        if diff.verdict() != ComparisonVerdict::Same {
             let layout = layout.display();
             ui.say(&format!(
                 "`cargo xtask diff {layout} {place} --html report.html` shows where"
@@ -75,17 +101,30 @@ pub(crate) fn run(place: &str, build: &Build, ui: &Ui) -> Result<ExitCode> {
     }
     Ok(
         match (diff.verdict(), recorded.map(|found| found.verdict())) {
-            (Verdict::Same, Some(Verdict::Same)) => ExitCode::SUCCESS,
-            (Verdict::Same, None) => ExitCode::from(ABSENT),
-            _ => ExitCode::from(DIFFERENT),
+            (ComparisonVerdict::Same, Some(ComparisonVerdict::Same)) => 0,
+            (ComparisonVerdict::Same, None) => ABSENT,
+            _ => DIFFERENT,
         },
     )
 }
 
 /// The build to compare with: of the release that the image says it is, if that is pinned and no
-/// other was asked for. An image that lies is compared with another build, and is not the same.
-fn of_its_release(build: &Build, image: &Foreign) -> Result<Build> {
+/// other was asked for, and for its platform. An image that lies is compared with another build,
+/// and is not the same.
+fn of_its_release(
+    build: &Build,
+    Opened {
+        image, platform, ..
+    }: &Opened,
+) -> Result<Build> {
     let mut build = build.clone();
+    let target = Target::ALL
+        .into_iter()
+        .find(|it| it.platform() == *platform);
+    if let Some(target) = target.filter(|it| build.says_no_target() || build.targets().contains(it))
+    {
+        build = build.on(target);
+    }
     if build.sources.tor_version.is_none() {
         let manifest = build.sources.manifest()?;
         let said = image.label(VERSION);
@@ -107,11 +146,11 @@ fn rows(recorded: Option<&Comparison>, built: &Comparison) -> Vec<[String; 3]> {
         let mut items = comparison?.items.iter();
         let item = items.find(|item| is_same_part(item, part))?;
         Some(match item.verdict {
-            Verdict::Same => "same",
-            Verdict::Recompressed => "same content",
-            Verdict::Different => "different",
-            Verdict::Absent if item.expected.is_none() => "not there",
-            Verdict::Absent => "missing from the image",
+            ComparisonVerdict::Same => "same",
+            ComparisonVerdict::Recompressed => "same content",
+            ComparisonVerdict::Different => "different",
+            ComparisonVerdict::Absent if item.expected.is_none() => "not there",
+            ComparisonVerdict::Absent => "missing from the image",
         })
     };
     let cell = |found: Option<&str>| found.unwrap_or("-").to_owned();
@@ -136,8 +175,8 @@ fn is_same_part(one: &Item, other: &Item) -> bool {
 fn conclusion(comparison: Option<&Comparison>, what: &str, path: &Path) -> String {
     let verdict = match comparison.map(Comparison::verdict) {
         None => return format!("there is no record of it in {}", path.display()),
-        Some(Verdict::Same) => "SAME as",
-        Some(Verdict::Recompressed) => "SAME CONTENT, COMPRESSED DIFFERENTLY, as",
+        Some(ComparisonVerdict::Same) => "SAME as",
+        Some(ComparisonVerdict::Recompressed) => "SAME CONTENT, COMPRESSED DIFFERENTLY, as",
         Some(_) => "NOT THE SAME as",
     };
     format!("{verdict} {what} ({})", path.display())

@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../../tests/common/program.rs"]
+mod program;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
-use relaysmith::digest::Digest;
+use relaysmith::base::digest::Digest;
 use serde_json::{Value, json};
+
+use self::program::write_program;
 
 fn xtask(arguments: &[&str], directory: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
@@ -87,8 +92,6 @@ fn exit_codes_and_streams() {
 /// A stand-in that says how it was called: the real one is large, and rarely there.
 #[test]
 fn diffoscope_is_called_if_it_is_asked_for_and_there() {
-    use std::os::unix::fs::PermissionsExt;
-
     let temp = tempfile::tempdir().unwrap();
     layout(&temp.path().join("a"), "45553");
     let run = |path: &Path| {
@@ -109,7 +112,6 @@ fn diffoscope_is_called_if_it_is_asked_for_and_there() {
     );
 
     let fake = temp.path().join("diffoscope");
-    fs_err::write(&fake, "#!/bin/sh\nexit 0\n").unwrap();
-    fs_err::set_permissions(&fake, PermissionsExt::from_mode(0o755)).unwrap();
+    write_program(&fake, "#!/bin/sh\nexit 0\n");
     assert_eq!(run(temp.path()), (Some(0), String::new()));
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -31,7 +32,10 @@ fn commands(text: &str) -> Vec<String> {
 
 /// The arguments of `cargo xtask` in a line; what the shell would put in is made up.
 fn arguments(line: &str) -> Option<Vec<String>> {
-    let (_, arguments) = line.split_once("cargo xtask ")?;
+    let (_, arguments) = line
+        .split_once("cargo xtask ")
+        .or_else(|| line.split_once("target/debug/xtask "))?;
+    let (arguments, _) = arguments.split_once(" || ").unwrap_or((arguments, ""));
     let filled = arguments
         .replace("$IMAGE", &format!("sha256:{}", "0".repeat(64)))
         .replace("$FAMILY", "*")
@@ -67,4 +71,77 @@ fn every_command_exists() {
         }
     }
     assert!(seen > 8, "{seen} commands");
+}
+
+/// The tests that say `// Guards: ID, ….` above their `#[test]`, by what they guard.
+fn guards(root: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let listed = Command::new("git")
+        .args(["ls-files", "-co", "--exclude-standard", "*.rs"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let mut guards: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in listed.lines() {
+        let Ok(text) = fs_err::read_to_string(root.join(file)) else {
+            continue;
+        };
+        let mut lines = text.lines().map(str::trim);
+        while let Some(line) = lines.next() {
+            let Some(threats) = line.strip_prefix("// Guards: ") else {
+                continue;
+            };
+            let mut is_test = false;
+            let name = lines
+                .by_ref()
+                .inspect(|line| is_test |= *line == "#[test]")
+                .find_map(|line| line.strip_prefix("fn ")?.split('(').next())
+                .unwrap();
+            assert!(is_test, "{file}: `{name}` is no test");
+            for threat in threats.trim_end_matches('.').split(", ") {
+                guards
+                    .entry(threat.to_owned())
+                    .or_default()
+                    .insert(name.to_owned());
+            }
+        }
+    }
+    guards
+}
+
+/// A promise without a test is a wish: the last column of the threat model is made of the names of
+/// the tests. Run with `WRITE_THREATS=1`, this writes it.
+#[test]
+fn every_threat_has_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut guards = guards(&root);
+    let document = root.join("docs/threat-model.md");
+    let model = fs_err::read_to_string(&document).unwrap();
+    let mut rows = 0;
+    let generated: String = model
+        .lines()
+        .map(|line| {
+            let id = line.split('|').nth(1).unwrap_or_default().trim();
+            if !line.starts_with("| ") || id == "id" {
+                return format!("{line}\n");
+            }
+            rows += 1;
+            let tests = guards.remove(id).unwrap_or_default();
+            assert!(!tests.is_empty(), "no test says `// Guards: {id}.`");
+            let names: Vec<String> = tests.iter().map(|name| format!("`{name}`")).collect();
+            let (others, _) = line.trim_end_matches(" |").rsplit_once('|').unwrap();
+            format!("{others}| {} |\n", names.join(", "))
+        })
+        .collect();
+    assert!(rows > 10, "{rows} rows");
+    assert!(guards.is_empty(), "no such threat: {guards:?}");
+    if std::env::var_os("WRITE_THREATS").is_some() {
+        fs_err::write(&document, &generated).unwrap();
+        return;
+    }
+    assert!(
+        model == generated,
+        "docs/threat-model.md does not name its tests as they are; write it with \
+         `WRITE_THREATS=1 cargo test --package xtask --test documents`"
+    );
 }

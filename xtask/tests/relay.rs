@@ -157,7 +157,9 @@ fn findings_are_data_and_set_the_exit_code() {
     assert_eq!(
         out(&checked),
         "torrc:7: warning: relays have had no DirPort since tor 0.4.6: nobody uses it [dirport]\n    \
-         mend: delete the line, and do not publish the port\n    \
+         | DirPort 9030\n    \
+         | ^^^^^^^^^^^^\n    \
+         fix: delete the line, and do not publish the port\n    \
          manual: DIRECTORY SERVER OPTIONS, DirPort\n"
     );
     assert_eq!(
@@ -209,6 +211,13 @@ fn the_containers_follow_the_torrc() {
         "{}",
         err(&compose)
     );
+    let v6 = with(&["--ipv6=fd00:1::/64"]);
+    let network = "networks:\n  default:\n    enable_ipv6: true\n";
+    assert!(out(&v6).contains(network), "{}", out(&v6));
+    assert!(out(&v6).contains("- subnet: \"fd00:1::/64\"\n"));
+    let line = out(&v6).lines().next().unwrap().to_owned();
+    assert!(line.ends_with("--ipv6=fd00:1::/64"), "{line}");
+    assert_eq!(code(&with(&["--ipv6=10.0.0.0/8"])), 2);
     let command = with(&["--docker-run", "--open-files", "20000"]);
     assert!(
         out(&command).contains("--ulimit nofile=20000:20000"),
@@ -220,7 +229,7 @@ fn the_containers_follow_the_torrc() {
     let unit = fs_err::read_to_string(place.join("units/tor-relay1.container")).unwrap();
     assert!(unit.contains("PublishPort=443:443\n"), "{unit}");
     let json: serde_json::Value = serde_json::from_slice(&with(&["--json"]).stdout).unwrap();
-    assert_eq!(json[0]["ports"][0], 443);
+    assert_eq!(json[0]["ports"][0]["outside"], 443);
     let tagged = xtask(
         &place,
         &["compose", "config/torrc", "--image", "tor:latest"],

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::digest::Digest;
+use crate::base::digest::Digest;
 
 fn written(archive: &Archive) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -111,6 +111,45 @@ fn a_file_of_another_size_than_it_said_is_refused() {
         archive.file("a", 0o644, Owner::ROOT, content).unwrap();
         let error = archive.write(0, &mut Vec::new()).unwrap_err();
         assert!(matches!(error, Error::Changed { .. }), "{error}");
+    }
+}
+
+/// Between the look at an output and the reading of it, somebody may put something else there.
+// Guards: B5.
+#[test]
+fn what_is_no_plain_file_is_neither_followed_nor_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs_err::write(at("secret"), "secret").unwrap();
+    fs_err::os::unix::fs::symlink(at("secret"), at("link")).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        at("fifo"),
+        rustix::fs::FileType::Fifo,
+        mode,
+        0,
+    )
+    .unwrap();
+    for path in [
+        at("link"),
+        at("fifo"),
+        "/dev/zero".into(),
+        folder.path().into(),
+    ] {
+        let mut archive = Archive::default();
+        let content = Content::File(path.clone());
+        archive.file("a", 0o644, Owner::ROOT, content).unwrap();
+        let error = archive.write(0, &mut Vec::new()).unwrap_err();
+        assert!(
+            matches!(error, Error::Special { .. } | Error::Io(_)),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains(&path.display().to_string()),
+            "{error}"
+        );
+        assert!(archive.content_size().is_err(), "{}", path.display());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 
+// Guards: U4.
 #[test]
 fn each_is_refused_and_nothing_is_left() {
     let long_part = "x".repeat(256);
@@ -309,6 +310,7 @@ fn each_is_refused_and_nothing_is_left() {
     all_refused("x.tar.gz", packed);
 }
 
+// Guards: U4.
 #[test]
 fn broken_streams() {
     let tar = Tar::default().file("a", b"contents").file("b", &[7; 3000]);
@@ -397,6 +399,7 @@ fn broken_streams() {
     }
 }
 
+// Guards: U4.
 #[test]
 fn a_bomb_is_stopped_at_the_limit() {
     // 1 GiB of zeros in a few hundred kilobytes, as contents and as an end without end.

@@ -197,6 +197,7 @@ fn an_honest_zip() {
     }
 }
 
+// Guards: U4.
 #[test]
 fn each_is_refused_and_nothing_is_left() {
     let one = || stored("a", b"contents");

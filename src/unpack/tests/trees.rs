@@ -221,7 +221,7 @@ fn beside_another(end: impl FnOnce(&Path)) -> (Scene, Result<(), Error>) {
     fs_err::create_dir(&half_made).unwrap();
     fs_err::write(half_made.join("a"), "theirs").unwrap();
     let lock = fs_err::File::open(&half_made).unwrap();
-    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    lock.file().lock().unwrap();
     let done = std::thread::scope(|scope| {
         let unpacking = scope.spawn(|| scene.unpack());
         // Long enough for it to do harm, did it not wait. Too short, it does none.
@@ -257,7 +257,7 @@ fn another_that_is_at_work_is_waited_for() {
 
 #[test]
 fn the_ending_says_the_format() {
-    for name in ["x.tar", "x.gz", "x.deb", "xz", "tar.xz.asc", "", "x.TAR.GZ"] {
+    for name in ["x.tar", "x.gz", "x.rpm", "xz", "tar.xz.asc", "", "x.TAR.GZ"] {
         let scene = Scene::new("file", b"");
         let file = scene.directory.path().join("file");
         let error = {
@@ -276,8 +276,8 @@ fn the_ending_says_the_format() {
         assert!(matches!(error, Error::UnknownFormat { .. }), "{name}");
     }
     assert_eq!(
-        chain(&Scene::new("x.deb", b"").unpack().unwrap_err()),
-        "x.deb: expected a name that ends in .tar.gz, .tgz, .crate, .tar.bz2, .tar.xz, .zip or .whl"
+        chain(&Scene::new("x.rpm", b"").unpack().unwrap_err()),
+        "x.rpm: expected a name that ends in .tar.gz, .tgz, .crate, .tar.bz2, .tar.xz, .zip or .whl"
     );
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::Signal;
 use testnet::control::Stream;
 use testnet::image::Image;
-use testnet::namespace::{self, address};
+use testnet::namespace::{self, address, run};
 use testnet::network::{Client, Member, Network};
 use testnet::screen::Screen;
 use testnet::web;
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
 
     let place = Path::new(place);
     let image = Image::unpack(Path::new(layout), &place.join("image"))?;
-    let network = Network::start(place)?;
+    let mut network = Network::start(place)?;
     saw("three authorities of Debian's tor are started");
 
     let start_relay = |name, host, first, torrc: &[&str]| {
@@ -149,6 +149,29 @@ fn main() -> Result<()> {
         &path,
         "after SIGKILL and a restart of the middle relay",
     )?;
+
+    let loopback = |state| run("ip", &["link", "set", "lo", state]).map(drop);
+    for relay in [&guard, &middle] {
+        relay.is(&health, "healthy: ")?;
+    }
+    loopback("down")?;
+    let gone = "unhealthy: nothing arrives from the network, and no circuit could be built";
+    for relay in [&guard, &middle] {
+        let said = relay.says(&health, gone, "")?;
+        saw(&format!("the network is cut: {}", said.trim_end()));
+    }
+    loopback("up")?;
+    for relay in [&guard, &middle] {
+        relay.is(&health, "healthy: ")?;
+    }
+    saw("the network is back, and both are healthy again");
+
+    network.end_authorities()?;
+    // One whose new descriptor was still on its way to them is `starting`, and stays that.
+    for relay in [&guard, &middle] {
+        let said = relay.says(&health, "", "; warning: the consensus ended at ")?;
+        saw(&format!("no authority is left: {}", said.trim_end()));
+    }
 
     for (name, relay) in [("exit", &mut exit), ("bridge", &mut bridge)] {
         let status = relay.tor.end(Signal::TERM, 60)?;

@@ -1,0 +1,5 @@
+//! What goes out with an image: the SBOM, attestations, the files of a release.
+
+pub mod attest;
+pub mod release;
+pub mod sbom;

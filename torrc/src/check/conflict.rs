@@ -1,0 +1,313 @@
+//! Which listeners cannot be opened: two of one port, and addresses that a container does not
+//! have.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::config::{Config, Setting};
+use super::finding::Fix;
+use super::finding::Severity::{Error, Warning};
+use super::listener::{At, Host, Listener};
+use crate::address::{is_public_v4, is_public_v6};
+
+/// One address and port that something listens on.
+struct Bound {
+    setting: Option<Setting>,
+    /// What it is called: an option or a transport.
+    name: String,
+    ip: IpAddr,
+    port: u16,
+    udp: bool,
+}
+
+/// Options that listen, and what they listen on without an address.
+const LISTENING: &[&str] = &[
+    "ORPort",
+    "DirPort",
+    "ExtORPort",
+    "ControlPort",
+    "MetricsPort",
+    "SocksPort",
+    "HTTPTunnelPort",
+    "TransPort",
+    "NATDPort",
+    "DNSPort",
+];
+
+/// How many listeners of one port are compared with a further one: no relay has as many, and a
+/// torrc that does is not to cost the square of its length.
+const COMPARED: usize = 100;
+
+/// Where tor listens for its own users unless told otherwise.
+const SOCKS: u16 = 9050;
+
+pub(super) fn check(config: &mut Config) {
+    let bound = bound(config);
+    let mut of_port: HashMap<(u16, bool), Vec<&Bound>> = HashMap::new();
+    for second in &bound {
+        let earlier = of_port.entry((second.port, second.udp)).or_default();
+        let first = earlier.iter().copied().find(|first| clash(first, second));
+        if earlier.len() < COMPARED {
+            earlier.push(second);
+        }
+        let Some(first) = first else { continue };
+        let setting = second.setting.as_ref().or(first.setting.as_ref());
+        let Some(setting) = setting else { continue };
+        let (one, other) = (&first.name, &second.name);
+        let what = match (&first.setting, &second.setting) {
+            (Some(place), Some(_)) => format!(
+                "port `{}` is given to {other} here and to {one} on {}: tor does not start",
+                second.port, place.place
+            ),
+            _ => format!(
+                "port `{}` is given to {one} and, by default, to {other}: tor does not start",
+                second.port
+            ),
+        };
+        let fix = match second.setting {
+            Some(_) => Fix::from("take another port for one of the two"),
+            None => Fix::add("SocksPort 0"),
+        };
+        config.find(Error, "port-conflict", setting, what, fix);
+    }
+    addresses(config);
+    outbound(config);
+}
+
+/// All that is listened on at a fixed port.
+fn bound(config: &Config) -> Vec<Bound> {
+    let mut bound = Vec::new();
+    for name in LISTENING {
+        let settings = config.ports(name);
+        let read: Vec<(Setting, Listener)> = settings
+            .into_iter()
+            .filter_map(|setting| {
+                let listener = Listener::read(&setting.value)?;
+                Some((setting, listener))
+            })
+            .collect();
+        // Explicit addresses take the place of those that a bare ORPort implies.
+        let explicit: HashSet<(bool, u16)> = (read.iter())
+            .filter_map(|(_, other)| match &other.at {
+                At::Port(Some(Host::Ip(ip)), Some(own)) => Some((ip.is_ipv4(), *own)),
+                _ => None,
+            })
+            .collect();
+        let mut seen: HashSet<(IpAddr, u16)> = HashSet::new();
+        for (setting, listener) in &read {
+            let At::Port(host, Some(port)) = &listener.at else {
+                continue;
+            };
+            if !listener.listens() {
+                continue;
+            }
+            let relay = ["ORPort", "DirPort"].contains(name);
+            let ips: Vec<IpAddr> = match host {
+                Some(Host::Ip(ip)) => vec![*ip],
+                Some(Host::Name(name)) if name.eq_ignore_ascii_case("localhost") => {
+                    vec![Ipv4Addr::LOCALHOST.into()]
+                }
+                Some(Host::Name(_)) => continue,
+                None if *name == "ORPort" => {
+                    let mut ips: Vec<IpAddr> = Vec::new();
+                    if !listener.has("IPv6Only") && !explicit.contains(&(true, *port)) {
+                        ips.push(Ipv4Addr::UNSPECIFIED.into());
+                    }
+                    if !listener.has("IPv4Only") && !explicit.contains(&(false, *port)) {
+                        ips.push(Ipv6Addr::UNSPECIFIED.into());
+                    }
+                    ips
+                }
+                None if relay => vec![Ipv4Addr::UNSPECIFIED.into()],
+                None => vec![Ipv4Addr::LOCALHOST.into()],
+            };
+            for ip in ips {
+                // Tor takes the same listener twice for once.
+                if !seen.insert((ip, *port)) {
+                    continue;
+                }
+                bound.push(Bound {
+                    setting: Some(setting.clone()),
+                    name: (*name).to_owned(),
+                    ip,
+                    port: *port,
+                    udp: *name == "DNSPort",
+                });
+            }
+        }
+    }
+    for setting in config.all("ServerTransportListenAddr") {
+        let mut words = setting.value.split_ascii_whitespace();
+        let (Some(name), Some(address)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let name = name.to_owned();
+        if let Some(Listener {
+            at: At::Port(Some(Host::Ip(ip)), Some(port)),
+            ..
+        }) = Listener::read(address)
+        {
+            bound.push(Bound {
+                name: format!("the transport {name}"),
+                setting: Some(setting.clone()),
+                ip,
+                port,
+                udp: false,
+            });
+        }
+    }
+    if config.ports("SocksPort").is_empty() {
+        bound.push(Bound {
+            setting: None,
+            name: "SocksPort".to_owned(),
+            ip: Ipv4Addr::LOCALHOST.into(),
+            port: SOCKS,
+            udp: false,
+        });
+    }
+    bound
+}
+
+/// Whether both cannot be opened. Tor keeps IPv6 listeners to IPv6, transports do not.
+fn clash(a: &Bound, b: &Bound) -> bool {
+    let transport = |bound: &Bound| bound.name.starts_with("the transport");
+    let wide = |bound: &Bound| transport(bound) && bound.ip.is_unspecified() && bound.ip.is_ipv6();
+    let same_family = a.ip.is_ipv4() == b.ip.is_ipv4();
+    let overlap = match same_family {
+        true => a.ip == b.ip || a.ip.is_unspecified() || b.ip.is_unspecified(),
+        false => wide(a) || wide(b),
+    };
+    a.port == b.port && a.udp == b.udp && overlap
+}
+
+/// Addresses to listen on that a container does not have.
+fn addresses(config: &mut Config) {
+    for name in LISTENING {
+        for setting in config.ports(name) {
+            let Some(listener) = Listener::read(&setting.value) else {
+                continue;
+            };
+            if let Some(ip) = listener.foreign_address() {
+                let what = format!("a container does not have the address `{ip}` to listen on");
+                let port = listener
+                    .number()
+                    .map_or("auto".to_owned(), |port| port.to_string());
+                not_ours(config, &setting, ip, what, match *name {
+                    "ORPort" => Fix::write(format!("Address {}\nORPort {port}", bare(ip)))
+                        .said("write `Address` for the address and the port alone here, or add `NoListen`; `compose --bind` publishes on one address"),
+                    name => Fix::write(format!("{name} {port}")).said(format!("write the port alone: `{name} {port}`")),
+                });
+            }
+        }
+    }
+    for setting in config.all("ServerTransportListenAddr") {
+        let Some(address) = setting.value.split_ascii_whitespace().nth(1) else {
+            continue;
+        };
+        if let Some(Listener {
+            at: At::Port(Some(Host::Ip(ip)), Some(port)),
+            ..
+        }) = Listener::read(address)
+            && !ip.is_loopback()
+            && !ip.is_unspecified()
+        {
+            let name = setting
+                .value
+                .split_ascii_whitespace()
+                .next()
+                .unwrap_or_default();
+            let what = format!(
+                "a container does not have the address `{ip}`: the transport does not listen"
+            );
+            let fix = Fix::write(format!("ServerTransportListenAddr {name} 0.0.0.0:{port}"));
+            not_ours(config, &setting, ip, what, fix);
+        }
+    }
+}
+
+/// How an address is written in `Address`.
+fn bare(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+/// A private address might be the container's own, as the engine chose it.
+fn not_ours(config: &mut Config, setting: &Setting, ip: IpAddr, what: String, fix: Fix) {
+    let public = match ip {
+        IpAddr::V4(ip) => is_public_v4(ip),
+        IpAddr::V6(ip) => is_public_v6(ip),
+    };
+    let transport = setting.option.name == "ServerTransportListenAddr";
+    let rule = match setting.option.name {
+        "ORPort" | "__ORPort" => "orport-address",
+        _ => "listen-address",
+    };
+    if public && !transport {
+        config.find(
+            Error,
+            rule,
+            setting,
+            format!("{what}: tor does not start"),
+            fix,
+        );
+    } else if public {
+        config.find(Error, rule, setting, what, fix);
+    } else {
+        let what = format!("{what}, unless the engine happens to give it that one");
+        config.find(Warning, rule, setting, what, fix);
+    }
+}
+
+/// Addresses to connect from: at most one of a family for each use, and none that a container
+/// does not have.
+fn outbound(config: &mut Config) {
+    for name in [
+        "OutboundBindAddress",
+        "OutboundBindAddressOR",
+        "OutboundBindAddressExit",
+        "OutboundBindAddressPT",
+    ] {
+        let mut families: Vec<bool> = Vec::new();
+        for setting in config.all(name) {
+            let inner = setting.value.trim();
+            let bracketed = inner
+                .strip_prefix('[')
+                .and_then(|text| text.strip_suffix(']'));
+            let Ok(ip) = bracketed.unwrap_or(inner).parse::<IpAddr>() else {
+                config.find(
+                    Error,
+                    "outbound-address",
+                    &setting,
+                    format!("`{inner}` is not an address: tor does not start"),
+                    "delete the line",
+                );
+                continue;
+            };
+            if families.contains(&ip.is_ipv4()) {
+                config.find(
+                    Error,
+                    "outbound-address",
+                    &setting,
+                    format!("`{inner}` is the second address of its kind: tor does not start"),
+                    "delete the line",
+                );
+                continue;
+            }
+            // An unspecified one changes nothing; from the loopback one nothing is reached.
+            if !ip.is_unspecified() {
+                families.push(ip.is_ipv4());
+            }
+            if !ip.is_unspecified() && !ip.is_loopback() {
+                config.find(
+                    Error,
+                    "outbound-address",
+                    &setting,
+                    format!("a container does not have the address `{ip}`: every connection fails"),
+                    "delete the line",
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A torrc with the findings' changes made.
+
+use std::collections::BTreeMap;
+
+use super::finding::{Edit, Finding};
+use super::{Files, check};
+use crate::Role;
+
+/// After so many rounds what is left needs an operator.
+const ROUNDS: usize = 8;
+
+/// `text` with all changes that are sure made, round after round, as one fault may hide another;
+/// what is changed in files that it includes is left out.
+pub fn fixed(name: &str, text: &[u8], role: Option<Role>, files: &dyn Files) -> String {
+    let mut current = readable(text);
+    for _ in 0..ROUNDS {
+        let findings = check(name, current.as_bytes(), role, files).findings;
+        let own: Vec<&Finding> = findings
+            .iter()
+            .filter(|finding| finding.file == name)
+            .collect();
+        let next = once(&current, &own);
+        if next == current {
+            break;
+        }
+        current = next;
+    }
+    current
+}
+
+/// Without a byte order mark and zero bytes; other bytes that are no UTF-8 are taken for Latin-1,
+/// the only thing that they are in practice.
+fn readable(text: &[u8]) -> String {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    match std::str::from_utf8(text) {
+        Ok(text) => text.replace('\0', ""),
+        Err(_) => text
+            .iter()
+            .filter(|&&byte| byte != 0)
+            .map(|&byte| char::from(byte))
+            .collect(),
+    }
+}
+
+fn once(text: &str, findings: &[&Finding]) -> String {
+    let mut edits: BTreeMap<usize, &Edit> = BTreeMap::new();
+    let mut added: Vec<&str> = Vec::new();
+    for finding in findings {
+        match (&finding.edit, finding.line) {
+            (Some(Edit::Add(line)), _) if !added.contains(&line.as_str()) => added.push(line),
+            (Some(edit @ (Edit::Delete | Edit::Replace(_))), Some(line)) => {
+                edits.entry(line).or_insert(edit);
+            }
+            _ => {}
+        }
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let mut out: Vec<String> = Vec::new();
+    let mut at = 0;
+    while let Some(line) = lines.get(at) {
+        // A setting may go on: after a backslash, and past comments then.
+        let mut end = at + 1;
+        if edits.contains_key(&(at + 1)) {
+            while lines[end - 1].trim_end().ends_with('\\') && end < lines.len() {
+                end += 1;
+                while end < lines.len() && lines[end - 1].trim_start().starts_with('#') {
+                    end += 1;
+                }
+            }
+        }
+        match edits.get(&(at + 1)) {
+            Some(Edit::Delete) => {}
+            Some(Edit::Replace(new)) => out.extend(new.lines().map(str::to_owned)),
+            _ => out.push((*line).to_owned()),
+        }
+        at = end;
+    }
+    out.extend(added.into_iter().map(str::to_owned));
+    out.iter().map(|line| format!("{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Memory;
+    use super::*;
+
+    #[test]
+    fn what_is_sure_is_changed() {
+        let text = b"\xef\xbb\xbfNickname=relay1\nContactInfo J\xf6rg <a@example.org>\n\
+            # Kept.\nORPort 9001\nBandwidthRate \\\n10\nBandwithBurst 20\nRunAsDaemon 1\n\
+            Log notice file /var/log/tor/log\nPidFile /run/tor.pid\nUser debian-tor\n\
+            ControlSocket /run/tor/control\nSocksPort 0.0.0.0:9050\nExitPolicy reject *:*\n";
+        let fixed = fixed("torrc", text, Some(Role::Middle), &Memory::default());
+        insta::assert_snapshot!(fixed, @r"
+        Nickname relay1
+        ContactInfo Jörg <a@example.org>
+        # Kept.
+        ORPort 9001
+        RelayBandwidthRate 1220 KBytes
+        RelayBandwidthBurst 2441 KBytes
+        Log notice stdout
+        ControlSocket /tordata/control.sock
+        SocksPort 0
+        ExitPolicy reject *:*
+        ExitRelay 0
+        DataDirectory /tordata
+        ");
+        let left = check(
+            "torrc",
+            fixed.as_bytes(),
+            Some(Role::Middle),
+            &Memory::default(),
+        );
+        assert_eq!(left.findings, []);
+    }
+
+    #[test]
+    fn what_is_right_stays() {
+        let text = "Nickname a\nContactInfo b@example.org\nORPort 9001\nSocksPort 0\nExitRelay 0\nDataDirectory /tordata\n";
+        assert_eq!(
+            fixed("torrc", text.as_bytes(), None, &Memory::default()),
+            text
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! The check of a torrc: any torrc, whoever wrote it.
+//!
+//! It takes text and returns findings, all of them; only what the text includes is read
+//! besides. What tor itself says of the file comes on top, where tor is there to be asked.
+
+mod authority;
+mod bandwidth;
+mod bridge;
+mod config;
+mod conflict;
+mod container;
+mod exit;
+mod facts;
+mod files;
+mod finding;
+mod fix;
+mod flags;
+mod glob;
+mod identity;
+mod include;
+mod kind;
+mod lies;
+mod limits;
+mod listener;
+mod onion;
+mod options;
+mod parse;
+mod paths;
+mod ports;
+mod proxies;
+mod said;
+mod samples;
+mod starts;
+mod syntax;
+mod table;
+mod transports;
+mod value;
+
+pub use facts::{Facts, Published, facts};
+pub use files::{Disk, Files, Memory, What, normal};
+pub use finding::{Edit, Excerpt, Finding, Place, Severity};
+pub use fix::fixed;
+pub use parse::{Change, Line, SyntaxError, parse};
+pub use said::with_what_tor_said;
+pub use starts::Starts;
+
+use std::collections::{HashMap, HashSet};
+
+use crate::Role;
+use config::Config;
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The role that was meant, or else the one the torrc comes to.
+    pub role: Role,
+    /// What was found, in the order of the lines.
+    pub findings: Vec<Finding>,
+}
+
+impl Checked {
+    /// Whether nothing is wrong; notes are not.
+    pub fn passes(&self) -> bool {
+        let notes = |finding: &Finding| finding.severity == Severity::Note;
+        self.findings.iter().all(notes)
+    }
+}
+
+/// Checks `text`, which `name` stands for in findings, for a relay that is meant to be
+/// `role`; if that is not known, for what the torrc makes of it.
+pub fn check(name: &str, text: &[u8], role: Option<Role>, files: &dyn Files) -> Checked {
+    check_for(Starts::default(), name, text, role, files)
+}
+
+/// As [`check`], for an image that can start these transports.
+pub fn check_for(
+    starts: Starts,
+    name: &str,
+    text: &[u8],
+    role: Option<Role>,
+    files: &dyn Files,
+) -> Checked {
+    let mut config = read(name, text, files);
+    let role = role.unwrap_or_else(|| actual_role(&config));
+    samples::check(&mut config);
+    identity::check(&mut config, role);
+    ports::check(&mut config, role);
+    flags::check(&mut config);
+    bandwidth::check(&mut config, role);
+    exit::check(&mut config, role);
+    bridge::check(&mut config, role);
+    transports::check(&mut config, starts);
+    container::check(&mut config);
+    paths::check(&mut config);
+    conflict::check(&mut config);
+    syntax::check(&mut config);
+    limits::check(&mut config);
+    authority::check(&mut config);
+    onion::check(&mut config);
+    proxies::check(&mut config);
+    let mut findings = config.into_findings();
+    one_a_fault(&mut findings);
+    // By line; what is about the file as a whole comes last.
+    findings.sort_by_key(|finding| finding.line.unwrap_or(usize::MAX));
+    findings.sort_by_key(|finding| finding.file != name);
+    Checked { role, findings }
+}
+
+/// A value that was never filled in, or that cannot be read, has no other fault.
+fn one_a_fault(findings: &mut Vec<Finding>) {
+    const WHOLE: &[&str] = &["placeholder", "bad-value", "not-utf8", "port-flags"];
+    let line = |finding: &Finding| Some((finding.file.clone(), finding.line?));
+    let mut first: HashMap<(String, usize), &str> = HashMap::new();
+    for rule in WHOLE {
+        let faults = findings
+            .iter()
+            .filter(|finding| finding.rule == *rule && finding.severity == Severity::Error);
+        for place in faults.filter_map(line) {
+            first.entry(place).or_insert(rule);
+        }
+    }
+    // What it comes to is said with it.
+    let mut refused: HashMap<(String, Option<usize>), String> = HashMap::new();
+    for finding in findings.iter() {
+        if finding.severity == Severity::Error && finding.rule != "placeholder" {
+            let place = (finding.file.clone(), finding.line);
+            refused.entry(place).or_insert_with(|| finding.what.clone());
+        }
+    }
+    for finding in findings
+        .iter_mut()
+        .filter(|finding| finding.rule == "placeholder")
+    {
+        if let Some(what) = refused.get(&(finding.file.clone(), finding.line)) {
+            finding.what = format!("{what}; a sample's value is not filled in");
+        }
+    }
+    findings.retain(|finding| {
+        let about = line(finding).and_then(|place| first.get(&place));
+        finding.severity != Severity::Error || about.is_none_or(|rule| *rule == finding.rule)
+    });
+    let mut seen: HashSet<Finding> = HashSet::new();
+    findings.retain(|finding| seen.insert(finding.clone()));
+}
+
+/// The settings of `text`, for what else is to be known of it.
+fn read(name: &str, text: &[u8], files: &dyn Files) -> Config {
+    Config::new(name, include::expand(name, text, files))
+}
+
+/// Whether the container can write what lies at `path`.
+pub(crate) fn is_writable(path: &str) -> bool {
+    matches!(lies::lies(path), lies::Lies::Volume | lies::Lies::Memory)
+}
+
+/// What the torrc makes of the relay.
+fn actual_role(config: &Config) -> Role {
+    if config.on("BridgeRelay").is_some() {
+        Role::Bridge
+    } else if exit::exits(config) {
+        Role::Exit
+    } else {
+        Role::Middle
+    }
+}
+
+#[cfg(test)]
+mod tests;
