@@ -4,6 +4,8 @@
 #
 #   part NAME COMMAND...     runs the command and waits for it; its output is shown
 #   beside NAME COMMAND...   starts the command; its output is shown when it has ended
+#   steady COMMAND...        runs the command, and a second time if it fails, saying so: for what
+#                            waits for several programs at once, on a machine that may be slow
 #   settle                   waits for all that was started beside, and goes on whatever came of it
 #   together                 waits for all that was started beside; ends the run if any of it failed
 #
@@ -24,6 +26,13 @@ timed_() {
     "$@" >"$logs/$name.log" 2>&1 || code=$?
     echo "$((SECONDS - begun)) $code $name" >"$logs/$name.time"
     return "$code"
+}
+
+steady() {
+    "$@" && return
+    echo "WARNING: failed, and is tried once more: $*"
+    "$@" || return
+    echo "WARNING: passed at the second try only: $*"
 }
 
 part() {
@@ -67,6 +76,7 @@ times_() {
     echo "== seconds by the clock, of $((SECONDS - began_)) together; the logs are in $logs"
     sort --numeric-sort --reverse "$logs"/*.time |
         awk '{ printf "%6d  %s%s\n", $1, $3, $2 == 0 ? "" : ": failed with " $2 }'
+    grep '^WARNING: passed at the second try' "$logs"/*.log || true
     awk '$2 != 0 { print $3 }' "$logs"/*.time | while read -r job; do
         echo "== the end of $logs/$job.log"
         tail -n 60 "$logs/$job.log"

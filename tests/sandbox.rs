@@ -196,7 +196,7 @@ fn what_counts_processors_can_be_shown_fewer() {
 fn make_stays_within_the_job_budget() {
     let fixture = Fixture::new();
     let tokens = Tokens::new(fixture.folder.path(), 3).unwrap();
-    let own = tokens.take_unless(|| false).unwrap().unwrap();
+    let own = tokens.take_unless(0, || false).unwrap().unwrap();
     let makefile: String = "all: a b c d e f g h\n%:\n\
         \t@echo start; sleep 0.2; echo end\n"
         .to_owned();
@@ -219,7 +219,7 @@ fn make_stays_within_the_job_budget() {
     // Everything that was taken was given back.
     drop(own);
     let all: Vec<_> = (0..3)
-        .map(|_| tokens.take_unless(|| false).unwrap().unwrap())
+        .map(|_| tokens.take_unless(0, || false).unwrap().unwrap())
         .collect();
     assert_eq!(all.len(), 3);
 }

@@ -152,5 +152,18 @@ pub(super) fn missing<T, E>(
     Ok((found, missing))
 }
 
+/// How much work there is from each step to the end of the graph, on the longest way, where
+/// `work` is that of each step alone. A step must wait for those of a higher rank only.
+pub(super) fn ranks(before: &[Vec<usize>], work: &[u64]) -> Vec<u64> {
+    let mut ranks = work.to_vec();
+    // Backwards, since every step stands after those it needs.
+    for (step, needs) in before.iter().enumerate().rev() {
+        for &need in needs {
+            ranks[need] = ranks[need].max(work[need] + ranks[step]);
+        }
+    }
+    ranks
+}
+
 #[cfg(test)]
 mod tests;

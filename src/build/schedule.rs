@@ -169,6 +169,12 @@ impl Run<'_> {
             Userland::Alpine { .. } => Root::default(),
         };
         let cancelled = AtomicBool::new(false);
+        // The size of a source tells well enough how long its step takes.
+        let work = plan.steps.iter().map(|step| {
+            let sources = step.sources().iter();
+            sources.map(|source| source.size.most()).sum()
+        });
+        let ranks = parallel::ranks(before, &work.collect::<Vec<u64>>());
         let make = |place: usize, mut needs: Vec<Built>| {
             let step = &plan.steps[place];
             let root = needs.split_off(step.needs.len());
@@ -176,6 +182,7 @@ impl Run<'_> {
                 run: *self,
                 builder: self.builder,
                 step,
+                rank: ranks[place],
                 needs,
                 host: &host,
                 root,
@@ -200,6 +207,8 @@ struct Running<'a> {
     run: Run<'a>,
     builder: &'a Builder<'a>,
     step: &'a Step,
+    /// How much depends on it: it goes before those of a lower rank.
+    rank: u64,
     needs: Vec<Built>,
     /// The host's userland, if that is the root.
     host: &'a Root,
@@ -224,7 +233,7 @@ impl Running<'_> {
         }
         store.clear(&claim)?;
         let cancelled = || self.cancelled.load(Ordering::Relaxed);
-        let Some(token) = self.tokens.take_unless(cancelled)? else {
+        let Some(token) = self.tokens.take_unless(self.rank, cancelled)? else {
             return Err(sandbox::Error::Cancelled {
                 step: self.step.name.to_string(),
             }

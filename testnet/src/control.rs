@@ -4,11 +4,9 @@
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddrV4, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-
-use crate::wait_for;
 
 /// No answer takes longer, not even through three busy relays.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -107,20 +105,26 @@ impl Control {
         }
     }
 
-    /// Builds a circuit over the relays with these fingerprints.
+    /// Builds a circuit over the relays with these fingerprints; none where tor lacks the
+    /// description of one of them for so many seconds.
     ///
     /// # Errors
     /// When a relay does not extend it.
-    pub fn circuit(&mut self, path: &[&str]) -> Result<Circuit> {
+    pub fn circuit(&mut self, path: &[&str], seconds: u64) -> Result<Option<Circuit>> {
         let path = path.join(",");
-        let what = format!("a circuit over {path}");
-        let answer = wait_for(&what, 120, || {
+        let start = Instant::now();
+        let answer = loop {
             match self.ask(&format!("EXTENDCIRCUIT 0 {path}")) {
                 // It is in the consensus, and its keys are on their way.
-                Err(error) if error.to_string().contains("552 No descriptor") => Ok(None),
-                answer => Ok(Some(answer?.concat())),
+                Err(error) if error.to_string().contains("552 No descriptor") => {
+                    if start.elapsed() > Duration::from_secs(seconds) {
+                        return Ok(None);
+                    }
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                answer => break answer?.concat(),
             }
-        })?;
+        };
         let id = answer
             .strip_prefix("EXTENDED ")
             .context("no circuit")?
@@ -135,7 +139,7 @@ impl Control {
         if !event[of_it.len()..].starts_with("BUILT") {
             bail!("no circuit over {path}: {event}");
         }
-        Ok(Circuit(id))
+        Ok(Some(Circuit(id)))
     }
 
     /// Takes a circuit down.

@@ -1,5 +1,6 @@
 //! Authorities, relays and clients that make one network.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
@@ -7,8 +8,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
+use rustix::process::Signal;
 
-use crate::control::Control;
+use crate::control::{Circuit, Control};
 use crate::image::{Image, Root};
 use crate::namespace::{address, run};
 use crate::process::Tor;
@@ -80,6 +82,10 @@ enum Program {
 /// A client and its control port.
 #[derive(Debug)]
 pub struct Client {
+    name: String,
+    torrc: PathBuf,
+    logs: PathBuf,
+    local: Ipv4Addr,
     /// The running tor.
     pub tor: Tor,
     /// Its control port.
@@ -120,8 +126,8 @@ impl Network {
                  AuthoritativeDirectory 1\nV3AuthoritativeDirectory 1\n",
                 network.overrides
             );
-            let command = network.debian(&name, &torrc)?;
-            let tor = Tor::start(&name, &network.logs(), command)?;
+            let torrc = network.torrc(&name, &torrc)?;
+            let tor = Tor::start(&name, &network.logs(), debian(&torrc))?;
             network.authorities.push(tor);
         }
         Ok(network)
@@ -156,7 +162,7 @@ impl Network {
     /// When one does not go.
     pub fn end_authorities(&mut self) -> Result<()> {
         for mut authority in self.authorities.drain(..) {
-            authority.end(rustix::process::Signal::KILL, 60)?;
+            authority.end(Signal::KILL, 60)?;
         }
         Ok(())
     }
@@ -233,31 +239,72 @@ impl Network {
     /// When it does not start.
     pub fn client(&self, name: &str, host: u8, more: &str) -> Result<Client> {
         let local = Ipv4Addr::new(127, 0, 0, host);
-        let (socks, control) = (
-            SocketAddrV4::new(local, 9050),
-            SocketAddrV4::new(local, 9051),
-        );
+        let [socks, control] = client_ports(local);
         let torrc = format!(
-            "{}SocksPort {socks}\nControlPort {control}\n__LeaveStreamsUnattached 1\n{more}",
+            "{}SocksPort {socks}\nControlPort {control}\n__LeaveStreamsUnattached 1\n\
+             LearnCircuitBuildTimeout 0\nCircuitBuildTimeout 60\n{more}",
             self.overrides
         );
-        let command = self.debian(name, &torrc)?;
-        let mut tor = Tor::start(name, &self.logs(), command)?;
-        tor.logged("Opened Control listener connection (ready)", 60)?;
-        let control = Control::connect(control, socks)?;
-        Ok(Client { tor, control })
+        Client::start(name, self.torrc(name, &torrc)?, self.logs(), local)
     }
 
-    fn debian(&self, name: &str, torrc: &str) -> Result<Command> {
+    /// Writes the torrc of one of Debian's, whose data lie beside it.
+    fn torrc(&self, name: &str, torrc: &str) -> Result<PathBuf> {
         let folder = self.folder(name)?;
         let file = folder.join("torrc");
         let data = folder.join("data");
         fs::write(&file, format!("{torrc}DataDirectory {}\n", data.display()))?;
-        let mut command = Command::new("tor");
-        command.arg("--defaults-torrc").arg("/dev/null");
-        command.arg("-f").arg(file);
-        Ok(command)
+        Ok(file)
     }
+}
+
+impl Client {
+    fn start(name: &str, torrc: PathBuf, logs: PathBuf, local: Ipv4Addr) -> Result<Self> {
+        let mut tor = Tor::start(name, &logs, debian(&torrc))?;
+        tor.logged("Opened Control listener connection (ready)", 60)?;
+        let [socks, control] = client_ports(local);
+        Ok(Self {
+            name: name.to_owned(),
+            torrc,
+            logs,
+            local,
+            tor,
+            control: Control::connect(control, socks)?,
+        })
+    }
+
+    /// Builds a circuit over the relays with these fingerprints. A client that still lacks the
+    /// description of one after a while is started again: each time that it asked in vain it
+    /// waits longer, in the end for minutes, and a new one asks at once.
+    ///
+    /// # Errors
+    /// When a relay does not extend it, or stays unknown.
+    pub fn circuit(&mut self, path: &[&str]) -> Result<Circuit> {
+        for _ in 0..2 {
+            if let Some(circuit) = self.control.circuit(path, 60)? {
+                return Ok(circuit);
+            }
+            self.tor.end(Signal::KILL, 60)?;
+            let (torrc, logs) = (self.torrc.clone(), self.logs.clone());
+            *self = Self::start(&self.name, torrc, logs, self.local)?;
+            self.tor.logged("Bootstrapped 100% (done)", 180)?;
+        }
+        self.control
+            .circuit(path, 120)?
+            .with_context(|| format!("{} does not get to know {}", self.name, path.join(", ")))
+    }
+}
+
+fn client_ports(local: Ipv4Addr) -> [SocketAddrV4; 2] {
+    [9050, 9051].map(|port| SocketAddrV4::new(local, port))
+}
+
+/// Debian's tor, and nothing from the machine's own configuration.
+fn debian(torrc: &Path) -> Command {
+    let mut command = Command::new("tor");
+    command.arg("--defaults-torrc").arg("/dev/null");
+    command.arg("-f").arg(torrc);
+    command
 }
 
 impl Relay {
@@ -310,6 +357,29 @@ impl Relay {
     /// When it does not.
     pub fn lists(&self, name: &str) -> Result<()> {
         listed(name, &self.data.join("cached-microdesc-consensus"))
+    }
+
+    /// Waits until it has the description of each of the consensus's relays, this many at least:
+    /// a client behind a bridge learns of relays what the bridge knows, and one that asks too
+    /// early waits longer and longer before it asks again.
+    ///
+    /// # Errors
+    /// When it does not get them.
+    pub fn knows(&self, relays: usize) -> Result<()> {
+        wait_for(
+            &format!("{relays} relays known to {}", self.name),
+            240,
+            || {
+                let read =
+                    |name: &str| fs::read_to_string(self.data.join(name)).unwrap_or_default();
+                let known = read("cached-microdescs") + &read("cached-microdescs.new");
+                let keys: HashSet<&str> = known
+                    .lines()
+                    .filter(|line| line.starts_with("ntor-onion-key "))
+                    .collect();
+                Ok((keys.len() >= relays).then_some(()))
+            },
+        )
     }
 
     /// Waits until the image's health check says so of it.

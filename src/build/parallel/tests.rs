@@ -117,7 +117,7 @@ fn check(graph: &Graph) -> Result<(), TestCaseError> {
         &missing,
         &cancelled,
         |step, needs| {
-            let _token = tokens.take_unless(|| false).unwrap().unwrap();
+            let _token = tokens.take_unless(0, || false).unwrap().unwrap();
             if cancelled.load(Ordering::Relaxed) {
                 return Err(Failure::Cancelled);
             }
@@ -208,6 +208,13 @@ proptest! {
             Err(error) => prop_assert!(false, "{error}: {shown}"),
         }
     }
+}
+
+#[test]
+fn a_step_ranks_by_the_longest_way_that_starts_with_it() {
+    // 0 and 1 come before 2, and 1 before 3; 4 stands alone.
+    let before = [vec![], vec![], vec![0, 1], vec![1], vec![]];
+    assert_eq!(ranks(&before, &[1, 2, 10, 30, 5]), [11, 32, 10, 30, 5]);
 }
 
 #[test]

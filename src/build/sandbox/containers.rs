@@ -373,7 +373,7 @@ mod tests {
     fn tokens_that_are_free_are_taken_and_given_back() {
         let folder = tempfile::tempdir().unwrap();
         let budget = super::super::jobs::Tokens::new(folder.path(), 3).unwrap();
-        let own = budget.take_unless(|| false).unwrap().unwrap();
+        let own = budget.take_unless(0, || false).unwrap().unwrap();
         let taken = Tokens::take(Some(budget.path())).unwrap();
         assert_eq!(taken.count, 2);
         assert_eq!(Tokens::take(Some(budget.path())).unwrap().count, 0);

@@ -75,7 +75,7 @@ fn main() -> Result<()> {
     // The first turn warms up, and is not counted.
     for turn in 0..=turns {
         for side in &mut sides {
-            let circuit = client.control.circuit(&[&side.fingerprint, &exit])?;
+            let circuit = client.circuit(&[&side.fingerprint, &exit])?;
             let Stream::Open(stream) = client.control.open(&circuit, website)? else {
                 bail!("the exit refused port 80");
             };

@@ -17,6 +17,8 @@ use testnet::web;
 
 /// What goes through the relays.
 const PAGE: usize = 8_000_000;
+/// How many the consensus lists: three authorities, two middle relays and an exit.
+const RELAYS: usize = 6;
 
 fn main() -> Result<()> {
     let arguments = namespace::enter()?;
@@ -77,6 +79,7 @@ fn main() -> Result<()> {
     saw("the health check went from starting to healthy, and to unhealthy where a key will lapse");
     network.lists("middle")?;
     bridge.lists("middle")?;
+    bridge.knows(RELAYS)?;
 
     let website = SocketAddrV4::new(address(80), 80);
     let digest = web::serve(website, PAGE)?;
@@ -90,7 +93,7 @@ fn main() -> Result<()> {
     let path = [&guard_id[..], &middle_id, &exit_id];
     let fetch = |client: &mut Client, path: &[&str], way: &str| -> Result<()> {
         let start = Instant::now();
-        let circuit = client.control.circuit(path)?;
+        let circuit = client.circuit(path)?;
         let Stream::Open(stream) = client.control.open(&circuit, website)? else {
             bail!("{way}: the exit refused port 80");
         };
@@ -126,7 +129,7 @@ fn main() -> Result<()> {
     // Something does listen there: the policy alone refuses.
     let mail = SocketAddrV4::new(address(80), 25);
     web::serve(mail, 1)?;
-    let circuit = client.control.circuit(&path)?;
+    let circuit = client.circuit(&path)?;
     match client.control.open(&circuit, mail)? {
         Stream::Refused(reason) if reason == "EXITPOLICY" => {
             saw("the exit refuses port 25: EXITPOLICY")

@@ -2,7 +2,6 @@
 
 #![expect(clippy::print_stdout, reason = "says what it saw")]
 
-use std::collections::HashSet;
 use std::fs::Permissions;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddrV4, TcpStream};
@@ -87,9 +86,8 @@ fn main() -> Result<()> {
     }
     bridge.published()?;
     bridge.lists("middle")?;
-    // A client behind a bridge learns of relays what the bridge knows.
-    for name in ["bridge", "other"] {
-        knows_all(&place.join(name).join("data"))?;
+    for bridge in [&bridge, &other] {
+        bridge.knows(RELAYS)?;
     }
     let health = image.health().context("an image without a health check")?;
     bridge.is(
@@ -117,7 +115,7 @@ fn main() -> Result<()> {
     let fetch = |client: &mut Client, bridge: &str, page: &(SocketAddrV4, String)| -> Result<f64> {
         let (website, digest) = page;
         let start = Instant::now();
-        let circuit = client.control.circuit(&[bridge, &hops[0], &hops[1]])?;
+        let circuit = client.circuit(&[bridge, &hops[0], &hops[1]])?;
         let Stream::Open(stream) = client.control.open(&circuit, *website)? else {
             bail!("the exit refused port 80");
         };
@@ -342,19 +340,6 @@ fn printed(bridge: &Relay, data: &Path) -> Result<String> {
         String::from_utf8_lossy(&inside.stderr)
     );
     Ok(outside)
-}
-
-/// Waits until a tor has the description of each relay of the network.
-fn knows_all(data: &Path) -> Result<()> {
-    wait_for(&format!("all relays in {}", data.display()), 240, || {
-        let read = |name: &str| fs::read_to_string(data.join(name)).unwrap_or_default();
-        let known = read("cached-microdescs") + &read("cached-microdescs.new");
-        let keys: HashSet<&str> = known
-            .lines()
-            .filter(|line| line.starts_with("ntor-onion-key "))
-            .collect();
-        Ok((keys.len() >= RELAYS).then_some(()))
-    })
 }
 
 fn read_line(data: &Path) -> Result<String> {
