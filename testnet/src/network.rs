@@ -153,7 +153,11 @@ impl Network {
     /// When it does not.
     pub fn lists(&self, name: &str) -> Result<()> {
         let consensus = self.place.join("authority1/data/cached-consensus");
-        listed(name, &consensus)
+        let line = format!("\nr {name} ");
+        wait_for(&format!("{name} in the consensus"), 180, || {
+            let text = fs::read_to_string(&consensus).unwrap_or_default();
+            Ok(text.contains(&line).then_some(()))
+        })
     }
 
     /// Ends all authorities: from here on nobody gets a newer consensus.
@@ -351,14 +355,6 @@ impl Relay {
             .map(drop)
     }
 
-    /// Waits until the consensus that it hands on lists a relay of this name.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub fn lists(&self, name: &str) -> Result<()> {
-        listed(name, &self.data.join("cached-microdesc-consensus"))
-    }
-
     /// Waits until it has the description of each of the consensus's relays, this many at least:
     /// a client behind a bridge learns of relays what the bridge knows, and one that asks too
     /// early waits longer and longer before it asks again.
@@ -447,15 +443,6 @@ impl Program {
             }
         }
     }
-}
-
-fn listed(name: &str, consensus: &Path) -> Result<()> {
-    let line = format!("\nr {name} ");
-    let what = format!("{name} in {}", consensus.display());
-    wait_for(&what, 180, || {
-        let text = fs::read_to_string(consensus).unwrap_or_default();
-        Ok(text.contains(&line).then_some(()))
-    })
 }
 
 /// Makes the keys of an authority, and returns what its `DirAuthority` line says.

@@ -1,6 +1,7 @@
 //! `build-image`: from pins to an image, and how it compares with the record.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
@@ -12,7 +13,6 @@ use relaysmith::build::sandbox::engine::Engine;
 use relaysmith::build::sandbox::root::Userland;
 use relaysmith::build::sandbox::toolchain::Toolchain;
 use relaysmith::compare::{self, Comparison, Item};
-use relaysmith::fetch;
 use relaysmith::image::{Exported, MAX_UID, Variant};
 use relaysmith::pipeline::{self, Made, Request};
 use relaysmith::publish::sbom::Sbom;
@@ -180,7 +180,12 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         platforms::record(&made, &exported)?;
     }
     if let Some(first) = made.first() {
-        offer_keys(first, &options, ui)?;
+        // The keys that it offers come from the network.
+        if !options.offline {
+            let folder = options.cache.directory("evidence")?;
+            let offer = offer_keys(&reported(first).stale(), &folder)?;
+            offer.into_iter().for_each(|text| ui.say(&text));
+        }
         offer_newer(&first.about.version, &args.build, ui)?;
     }
     let comparisons: Vec<_> = made.iter().map(compared).collect::<Result<_>>()?;
@@ -245,22 +250,20 @@ fn offer_newer(built: &str, build: &Build, ui: &Ui) -> Result<()> {
     Ok(())
 }
 
-/// Says once, where there is a network, that newer copies of keys can be had.
-fn offer_keys(made: &Made, options: &fetch::Options, ui: &Ui) -> Result<()> {
-    let report = reported(made);
-    let stale: Vec<&str> = report.stale().into_iter().collect();
-    let said = options.cache.directory("evidence")?.join("keys-offered");
-    let named = stale.join(", ");
-    let known = std::path::Path::new(&said).exists() && fs_err::read_to_string(&said)? == named;
-    if stale.is_empty() || options.offline || known {
-        return Ok(());
+/// What to say of the keys of `stale`, whose copies here have expired; nothing where the same was
+/// said before, which a file in `folder` remembers.
+fn offer_keys(stale: &BTreeSet<&str>, folder: &Path) -> Result<Option<String>> {
+    let said = folder.join("keys-offered");
+    let named = stale.iter().copied().collect::<Vec<_>>().join(", ");
+    let known = said.exists() && fs_err::read_to_string(&said)? == named;
+    if stale.is_empty() || known {
+        return Ok(None);
     }
-    ui.say(&format!(
+    fs_err::write(said, &named)?;
+    Ok(Some(format!(
         "our copies of these keys have expired: {named}; `cargo xtask keys refresh` fetches the \
          current ones"
-    ));
-    fs_err::write(said, named)?;
-    Ok(())
+    )))
 }
 
 /// Who vouches for what went in.
@@ -389,6 +392,26 @@ mod tests {
     fn build(line: &str) -> Result<Build, clap::Error> {
         let words = ["build"].into_iter().chain(line.split_whitespace());
         Ok(Line::try_parse_from(words)?.build)
+    }
+
+    #[test]
+    fn keys_are_offered_once_until_others_expire() {
+        let folder = tempfile::tempdir().unwrap();
+        let offer = |names: &[&str]| {
+            let stale = names.iter().copied().collect();
+            offer_keys(&stale, folder.path()).unwrap()
+        };
+        assert_eq!(offer(&[]), None);
+        let first = offer(&["Nick Mathewson"]).unwrap();
+        assert!(
+            first.contains("expired: Nick Mathewson; `cargo xtask keys refresh`"),
+            "{first}"
+        );
+        assert_eq!(offer(&["Nick Mathewson"]), None);
+        let other = offer(&["Nick Mathewson", "David Goulet"]).unwrap();
+        assert!(other.contains("David Goulet, Nick Mathewson"), "{other}");
+        assert_eq!(offer(&["David Goulet", "Nick Mathewson"]), None);
+        assert!(offer(&["Nick Mathewson"]).is_some());
     }
 
     #[test]

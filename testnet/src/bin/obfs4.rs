@@ -67,11 +67,6 @@ fn main() -> Result<()> {
     let (to, from) = (address(OURS).to_string(), address(FROM).to_string());
     let route = ["route", "add", "table", "local", "local", &to];
     run("ip", &[&route[..], &["dev", "lo", "src", &from]].concat())?;
-    let as_bridge = ["bridge", "--obfs4-port", PORT];
-    let mut bridge = network.relay(&image, member("bridge", OURS, false, &as_bridge))?;
-    let program = format!("obfs4={DEBIANS}:{OTHER_PORT}");
-    let as_other = ["bridge", "--transport", &program];
-    let mut other = network.debian_relay(&image, member("other", OTHER, false, &as_other))?;
     let as_middle = ["middle"];
     let as_exit = ["exit"];
     let mut others = [
@@ -81,11 +76,17 @@ fn main() -> Result<()> {
     ];
     network.lists("exit")?;
     network.lists("middle")?;
+    // Only now: a bridge that starts asks for the descriptions of all relays at once, and one that
+    // runs already may take minutes until it knows a new one.
+    let as_bridge = ["bridge", "--obfs4-port", PORT];
+    let mut bridge = network.relay(&image, member("bridge", OURS, false, &as_bridge))?;
+    let program = format!("obfs4={DEBIANS}:{OTHER_PORT}");
+    let as_other = ["bridge", "--transport", &program];
+    let mut other = network.debian_relay(&image, member("other", OTHER, false, &as_other))?;
     for relay in others.iter_mut().chain([&mut bridge, &mut other]) {
         relay.tor.logged("Bootstrapped 100% (done)", 180)?;
     }
     bridge.published()?;
-    bridge.lists("middle")?;
     for bridge in [&bridge, &other] {
         bridge.knows(RELAYS)?;
     }
