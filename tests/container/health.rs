@@ -460,7 +460,7 @@ fn warnings_leave_a_relay_healthy() {
                 "GETCONF ServerTransportPlugin",
                 "250 ServerTransportPlugin=obfs4,meek exec /no/such/proxy -log\r\n",
             ),
-            "; warning: the transport obfs4,meek does not run: /no/such/proxy has ended",
+            "; warning: the transport obfs4,meek does not run: /no/such/proxy has ended: the log of tor",
         ),
     ] {
         let said = asked(&[other], |_| {});
@@ -529,6 +529,87 @@ fn transports_of_a_bridge() {
     );
     assert!(said.out.starts_with(&expected), "{said:?}");
     child.wait().unwrap();
+}
+
+/// What is done to a folder, and what is then said of it.
+type Spoilt<'a> = (&'a dyn Fn(&Path), &'a [&'a str]);
+
+/// What is said to help is what helps: a restart alone gives no transport its keys.
+#[test]
+fn transports_without_their_keys() {
+    let nobody = Command::new("unshare").args(["--user", "true"]).status();
+    if !nobody.is_ok_and(|status| status.success()) {
+        super::skip("health", "no user namespace can be made here");
+        return;
+    }
+    let plugin = (
+        "GETCONF ServerTransportPlugin",
+        "250 ServerTransportPlugin=obfs4 exec /no/such/proxy\r\n",
+    );
+    let bridge = ("GETCONF BridgeRelay", "250 BridgeRelay=1\r\n");
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let chmod = "; on the host: `sudo chmod -R u+rwX ";
+    let restart = "; then restart the container";
+    let cases: [Spoilt<'_>; 5] = [
+        (
+            &|_| {},
+            &["the log of tor says why; once that is fixed, a restart of"],
+        ),
+        (
+            &|state| mode(state, 0o500),
+            &["/pt_state, where its keys are", chmod, restart],
+        ),
+        (
+            &|state| mode(state, 0),
+            &["/pt_state, where its keys are", chmod, restart],
+        ),
+        (
+            &|state| mode(&state.join("obfs4_state.json"), 0o400),
+            &[
+                "/pt_state/obfs4_state.json, where its keys are",
+                chmod,
+                restart,
+            ],
+        ),
+        (
+            &|state| fs::write(state.join("obfs4_state.json"), "").unwrap(),
+            &[
+                "/pt_state/obfs4_state.json, where its keys were, is empty",
+                restart,
+            ],
+        ),
+    ];
+    for (spoil, expected) in cases {
+        for (other, start) in [
+            (&[plugin][..], "healthy: "),
+            (&[plugin, bridge], "unhealthy: the bridge has no transport"),
+        ] {
+            let said = asked_as(
+                other,
+                |folder| {
+                    let state = folder.join("pt_state");
+                    fs::create_dir(&state).unwrap();
+                    fs::write(state.join("obfs4_state.json"), "{}").unwrap();
+                    spoil(&state);
+                },
+                // As the owner of all of it, who may pass over nothing.
+                |path| {
+                    let said = run(Command::new("unshare")
+                        .args(["--user", "--"])
+                        .arg(program())
+                        .arg(path));
+                    mode(&path.join("pt_state"), 0o700);
+                    said
+                },
+            );
+            assert!(said.out.starts_with(start), "{start}: {said:?}");
+            for part in expected {
+                assert!(said.out.contains(part), "{part}: {said:?}");
+            }
+        }
+    }
 }
 
 /// Asks in namespaces of its own, where `mount` was done to the data directory before.
@@ -742,15 +823,25 @@ fn certificates() {
     let starts = |said: Said, expected: &str| {
         assert!(said.out.starts_with(expected), "{expected}: {said:?}");
     };
-    starts(asked(&[], write(8 * 24)), "healthy: ");
+    let well = asked(&[], write(8 * 24));
+    assert!(!well.out.contains("warning"), "{well:?}");
+    starts(well, "healthy: ");
+    // It works until then: the last hour counts.
     let here = "the master key is not here, so make a new one where it is: tor --keygen\n";
-    let said = asked(&[], write(6 * 24));
-    starts(said, "unhealthy: the signing key lapses 2");
-    let said = asked(&[], write(-2));
-    assert!(
-        said.out.ends_with(here) && said.out.contains(" lapsed 2"),
-        "{said:?}"
-    );
+    for hours in [6 * 24, 1] {
+        let said = asked(&[], write(hours));
+        assert!(
+            said.out.contains("; warning: the signing key lapses 2") && said.out.ends_with(here),
+            "{said:?}"
+        );
+        assert_eq!(said.code, Some(0));
+        starts(said, "healthy: ");
+    }
+    for hours in [0, -2] {
+        let said = asked(&[], write(hours));
+        assert!(said.out.ends_with(here), "{said:?}");
+        starts(said, "unhealthy: the signing key lapsed 2");
+    }
     // With the master key tor makes a new one a day ahead, and nobody has to be told.
     let with_master = |hours: i64| {
         move |folder: &Path| {
@@ -758,9 +849,14 @@ fn certificates() {
             fs::write(folder.join("keys/ed25519_master_id_secret_key"), "").unwrap();
         }
     };
-    starts(asked(&[], with_master(6)), "healthy: ");
-    let said = asked(&[], with_master(0));
-    assert!(said.out.contains("its log says why it did not"), "{said:?}");
+    let well = asked(&[], with_master(6));
+    assert!(!well.out.contains("warning"), "{well:?}");
+    starts(well, "healthy: ");
+    for (hours, expected) in [(1, "healthy: "), (0, "unhealthy: the signing key lapsed 2")] {
+        let said = asked(&[], with_master(hours));
+        assert!(said.out.contains("its log says why it did not"), "{said:?}");
+        starts(said, expected);
+    }
 
     let said = asked(&[], |folder| fs::remove_file(folder.join(cert)).unwrap());
     starts(said, "unhealthy: cannot read the certificate ");

@@ -198,6 +198,7 @@ pub const RECIPES: &[Recipe] = &[
             ("listener.h", include_str!("container/listener.h")),
             ("log.h", include_str!("container/log.h")),
             ("memory.h", include_str!("container/memory.h")),
+            ("owner.h", include_str!("container/owner.h")),
             ("say.h", include_str!("container/say.h")),
             ("shown.h", include_str!("container/shown.h")),
             ("start.c", include_str!("container/start.c")),

@@ -272,7 +272,8 @@ fn main() -> Result<()> {
     allow(0o000)?;
     bridge.restart()?;
     let no_transport = "unhealthy: the bridge has no transport that runs";
-    let said = bridge.says(&health, no_transport, "lyrebird of obfs4")?;
+    let help = "/tordata/pt_state, where its keys are; on the host: `sudo chmod -R u+rwX ";
+    let said = bridge.says(&health, no_transport, help)?;
     saw(&format!("lyrebird cannot be started: {}", said.trim_end()));
     bridge.tor.end(Signal::TERM, 60)?;
     allow(0o700)?;

@@ -13,11 +13,13 @@
  * The protocol is that of tor's control-spec; what the answers mean was read in tor 0.4.9.11.
  */
 #define _GNU_SOURCE
+#include "owner.h"
 #include "say.h"
 #include "control.h"
 #include "bridge.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 /* How long bytes of the network may take to arrive, before a circuit is built, in seconds. */
@@ -109,10 +111,13 @@ static void check_certificate(char *until, size_t size)
     snprintf(path, sizeof path, "%s/ed25519_master_id_secret_key", folder);
     bool master = access(path, R_OK) == 0;
     tell("master_key_here", master ? "true" : "false", false);
+    const char *why = master
+        ? "tor should have made a new one; its log says why it did not"
+        : "the master key is not here, so make a new one where it is: tor --keygen";
+    if (remains <= 0)
+        say("unhealthy", "the signing key lapsed %s: %s", until, why);
     if (remains < (master ? SOON : NOTICE))
-        say("unhealthy", "the signing key %s %s: %s", remains < 0 ? "lapsed" : "lapses", until,
-            master ? "tor should have made a new one; its log says why it did not"
-                   : "the master key is not here, so make a new one where it is: tor --keygen");
+        warn("the signing key lapses %s: %s", until, why);
 }
 
 static void check_bootstrap(void)
@@ -222,6 +227,43 @@ static bool runs(const char *path)
     return found;
 }
 
+/* What keeps transports from the keys that they have in tor's data, and what fixes it; NULL where
+   nothing does. */
+static const char *state_fault(void)
+{
+    static char text[8 * PATH];
+    char folder[PATH], path[2 * PATH];
+    struct stat found;
+
+    snprintf(folder, sizeof folder, "%.4000s/pt_state", data);
+    strcpy(path, folder);
+    bool usable = access(folder, F_OK) != 0 || access(folder, R_OK | W_OK | X_OK) == 0;
+    bool empty = false;
+    DIR *state = opendir(folder);
+    for (struct dirent *entry; state != NULL && usable && !empty && (entry = readdir(state));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        usable = access(path, R_OK | W_OK) == 0;
+        /* A full disk leaves one; no transport takes it for keys, and none replaces it. */
+        empty = strstr(entry->d_name, ".json") != NULL && stat(path, &found) == 0
+            && found.st_size == 0;
+    }
+    if (state != NULL)
+        closedir(state);
+    if (!usable && stat(path, &found) == 0)
+        snprintf(text, sizeof text, "user %ju cannot read and write %s, where its keys are; %s; "
+                 "then restart the container", (uintmax_t)geteuid(), path,
+                 found.st_uid == geteuid() ? on_host("chmod -R u+rwX", data) : give(data));
+    else if (empty)
+        snprintf(text, sizeof text, "%s, where its keys were, is empty; put that of a backup there, "
+                 "or remove it for new keys and with them a new bridge line; then restart the "
+                 "container", path);
+    else
+        return NULL;
+    return text;
+}
+
 /* Whether the programs run that bridges hide their traffic with. Tor tells only its log. */
 static void check_transports(void)
 {
@@ -233,6 +275,10 @@ static void check_transports(void)
     tell("bridge", strcmp(bridge, "1") == 0 ? "true" : "false", false);
     if (elsewhere != NULL)
         return; /* its processes may be in a container */
+    /* Tor starts again what ended; what does not run could not start. */
+    const char *fault = state_fault();
+    const char *help = fault != NULL ? fault
+        : "the log of tor says why; once that is fixed, a restart of the container starts it";
     char *rest = lines, names[128] = "", path[1024] = "";
     for (char *text; (text = strsep(&rest, "\n")) != NULL;) {
         char these[128], program[1024];
@@ -245,14 +291,12 @@ static void check_transports(void)
         dead = true;
         strcpy(names, these);
         strcpy(path, program);
-        warn("the transport %s does not run: %s has ended, and the log of tor says when; a "
-             "restart of the container starts it", these, program);
+        warn("the transport %s does not run: %s has ended: %s", these, program, help);
     }
     if (dead && !alive && strcmp(bridge, "1") == 0) {
         warned = 0; /* said here */
         say(running < 60 ? "starting" : "unhealthy", "the bridge has no transport that runs: %s of "
-            "%s has ended, and the log of tor says when; a restart of the container starts it",
-            path, names);
+            "%s has ended: %s", path, names, help);
     }
 }
 
@@ -474,9 +518,9 @@ int main(int count, char **arguments)
     check_version();
     check_hibernation();
     check_certificate(until, sizeof until);
+    check_transports();
     check_bootstrap();
     check_directory();
-    check_transports();
     fact("status/reachability-succeeded/or", answer, sizeof answer);
     if (strcmp(answer, "1") != 0)
         say(not_yet(), "bootstrapped, but the ORPort was not found reachable from outside yet: is "

@@ -7,9 +7,6 @@
 
 #include "shown.h"
 
-/* No path that is looked at is as long. */
-#define PATH 4096
-
 static bool faulty;
 
 /* Writes a line to the log; a path or an option of somebody else's may be in it. */

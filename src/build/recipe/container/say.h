@@ -17,7 +17,7 @@
 
 /* Whether a program reads what is said. */
 static bool json;
-static char warnings[WARNINGS][256];
+static char warnings[WARNINGS][LINE];
 static size_t warned;
 /* What `--json` tells besides: members of an object, each with a comma after it. */
 static char facts[FACTS] = "";
