@@ -318,7 +318,7 @@ fn the_cases_of_an_adversary_come_to_nothing() {
         fs_err::create_dir(&secret).unwrap();
         fs_err::write(secret.join("id_rsa"), "private").unwrap();
         // What a step finds, and stands in for the compiler.
-        fs_err::write(fixture.path("build/LICENSE"), "licence").unwrap();
+        fs_err::write(fixture.path("build/LICENSE"), "license").unwrap();
         let script = script
             .replace("@BOX@", &outside.to_string_lossy())
             .replace("@SECRET@", &secret.to_string_lossy());

@@ -47,7 +47,7 @@ impl Artifact {
 
     /// The folder with the license texts of the source that a step compiles.
     pub const fn licenses(step: StepId) -> Self {
-        artifact(step, "licences")
+        artifact(step, "licenses")
     }
 
     /// What `step` promises, apart from license texts.

@@ -9,6 +9,6 @@ libbuiltins.a: $(objects)
 %.o: %.c
 	$(CC) $(CFLAGS) -c $< -o $@
 END
-mkdir -p /build/out/lib /build/out/licences
+mkdir -p /build/out/lib /build/out/licenses
 cp libbuiltins.a /build/out/lib/
-cp ../../LICENSE.TXT /build/out/licences/compiler-rt
+cp ../../LICENSE.TXT /build/out/licenses/compiler-rt

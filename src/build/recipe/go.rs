@@ -39,32 +39,32 @@ const fn module(name: StepId, script: &'static str) -> Recipe {
 
 pub(super) const EDWARDS25519: Recipe = module(
     StepId::Edwards25519,
-    "licence=LICENSE name=edwards25519\n. /build/files/module.sh\n",
+    "license=LICENSE name=edwards25519\n. /build/files/module.sh\n",
 );
 
 pub(super) const EDWARDS25519_EXTRA: Recipe = module(
     StepId::Edwards25519Extra,
-    "licence=LICENSE name=edwards25519-extra\n. /build/files/module.sh\n",
+    "license=LICENSE name=edwards25519-extra\n. /build/files/module.sh\n",
 );
 
 pub(super) const GOPTLIB: Recipe = module(
     StepId::Goptlib,
-    "licence=COPYING name=goptlib\n. /build/files/module.sh\n",
+    "license=COPYING name=goptlib\n. /build/files/module.sh\n",
 );
 
 pub(super) const SIPHASH: Recipe = module(
     StepId::Siphash,
-    "licence=LICENSE name=siphash\n. /build/files/module.sh\n",
+    "license=LICENSE name=siphash\n. /build/files/module.sh\n",
 );
 
 pub(super) const X_CRYPTO: Recipe = module(
     StepId::XCrypto,
-    "licence=LICENSE name=x-crypto\n. /build/files/module.sh\n",
+    "license=LICENSE name=x-crypto\n. /build/files/module.sh\n",
 );
 
 pub(super) const X_NET: Recipe = module(
     StepId::XNet,
-    "licence=LICENSE name=x-net\n. /build/files/module.sh\n",
+    "license=LICENSE name=x-net\n. /build/files/module.sh\n",
 );
 
 pub(super) const LYREBIRD: Recipe = Recipe {

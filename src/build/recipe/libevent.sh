@@ -4,5 +4,5 @@
     --disable-libevent-regress --disable-mbedtls --disable-openssl --disable-samples
 make
 make install-libLTLIBRARIES install-data
-mkdir -p /build/out/licences
-cp LICENSE /build/out/licences/libevent
+mkdir -p /build/out/licenses
+cp LICENSE /build/out/licenses/libevent

@@ -45,7 +45,7 @@ jobs=$((${#tokens} + 1))
 export GOMAXPROCS=$jobs
 trap 'printf %s "$tokens" >&9' EXIT
 
-mkdir -p /build/out/bin /build/out/licences
+mkdir -p /build/out/bin /build/out/licenses
 version=$(sed -n '1s/^Changes in version \([0-9.]*\) .*/\1/p' ChangeLog)
 [ -n "$version" ]
 GOARCH=$arch go build -p "$jobs" -ldflags "-s -w -buildid= -X main.lyrebirdVersion=$version" \
@@ -53,6 +53,6 @@ GOARCH=$arch go build -p "$jobs" -ldflags "-s -w -buildid= -X main.lyrebirdVersi
 # Its own tests, on this machine whatever the image is for.
 go test -p "$jobs" -vet=off ./internal/... ./transports/obfs4/... \
     ./common/ntor ./common/probdist ./common/replayfilter ./common/socks5
-cat LICENSE LICENSE-GPL3.txt > /build/out/licences/lyrebird
-# What is compiled in of Go's own library has the licence of its modules, word for word.
-cp /deps/x-crypto/licences/x-crypto /build/out/licences/go
+cat LICENSE LICENSE-GPL3.txt > /build/out/licenses/lyrebird
+# What is compiled in of Go's own library has the license of its modules, word for word.
+cp /deps/x-crypto/licenses/x-crypto /build/out/licenses/go

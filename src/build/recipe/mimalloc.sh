@@ -6,6 +6,6 @@
 cd c_src/mimalloc/v2
 cc $CFLAGS -fno-builtin-malloc -DNDEBUG -DMI_SECURE=4 -DMI_MALLOC_OVERRIDE -DMI_LIBC_MUSL=1 \
     -DMI_NO_GETENV -Iinclude -c src/static.c -o mimalloc.o
-mkdir -p /build/out/lib /build/out/licences
+mkdir -p /build/out/lib /build/out/licenses
 cp mimalloc.o /build/out/lib/
-cp LICENSE /build/out/licences/mimalloc
+cp LICENSE /build/out/licenses/mimalloc

@@ -2,9 +2,8 @@
 //!
 //! A script runs in the sandbox by `sh -eu` in the component's source tree. It finds the
 //! components it needs, finished, under `/deps/<name>`, its own files under `/build/files`,
-//! and leaves its result in `/build/out`, license texts in `licences/`: so spelled, because it is
-//! in the key of every step. It may use the compiler's wrappers, the tools of
-//! [`crate::build::sandbox::root::TOOLS`] and nothing else.
+//! and leaves its result in `/build/out`, license texts in `licenses/`. It may use the compiler's
+//! wrappers, the tools of [`crate::build::sandbox::root::TOOLS`] and nothing else.
 //!
 //! Where the image is for another machine than the one that builds, a script that runs programs
 //! finds those of the latter under `/deps/build-<name>`, a compiler for them as `$BUILD_CC`, and

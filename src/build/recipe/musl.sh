@@ -73,5 +73,5 @@ else
         cp "$header" /build/out/include/bits/
     done
 fi
-mkdir -p /build/out/licences
-cp COPYRIGHT /build/out/licences/musl
+mkdir -p /build/out/licenses
+cp COPYRIGHT /build/out/licenses/musl

@@ -20,5 +20,5 @@ make -C include
 make -C ncurses
 make -C include install
 make -C ncurses install
-mkdir -p /build/out/licences
-cp COPYING /build/out/licences/ncurses
+mkdir -p /build/out/licenses
+cp COPYING /build/out/licenses/ncurses

@@ -35,6 +35,6 @@ else
     diff $python/lib/python3.13/config.c $stdlib/config.c
     diff -r /deps/build-nyx/lib/nyx /build/out/lib/nyx
 fi
-mkdir -p /build/out/bin /build/out/licences
+mkdir -p /build/out/bin /build/out/licenses
 program /build/out/bin/nyx
-cp LICENSE /build/out/licences/nyx
+cp LICENSE /build/out/licenses/nyx

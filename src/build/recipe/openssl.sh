@@ -10,8 +10,8 @@ perl ./Configure $platform --prefix=/usr/local --openssldir=/usr/local/etc/ssl -
     no-idea no-md4 no-mdc2 no-psk no-quic no-rc2 no-rc4 no-rmd160 no-seed no-sm2 no-sm3 no-sm4 \
     no-srp no-srtp no-ssl3 no-ts no-uplink no-whirlpool
 make build_libs
-mkdir -p /build/out/lib /build/out/include /build/out/licences
+mkdir -p /build/out/lib /build/out/include /build/out/licenses
 cp libcrypto.a libssl.a /build/out/lib/
 cp -R include/openssl /build/out/include/
 rm /build/out/include/openssl/*.in
-cp LICENSE.txt /build/out/licences/openssl
+cp LICENSE.txt /build/out/licenses/openssl

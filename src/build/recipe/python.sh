@@ -48,7 +48,7 @@ fi
 # The time of the build and the compiler's version, which Python tells who asks for them.
 make python "$@" CPPFLAGS='-DDATE="\"Jan 1 1970\"" -DTIME="\"00:00:00\"" -DCOMPILER="\"[Clang]\""'
 mkdir -p /build/out/bin /build/out/include /build/out/lib/python3.13 /build/out/lib/frozen \
-    /build/out/licences
+    /build/out/licenses
 cp python /build/out/bin/python3.13
 cp libpython3.13.a Modules/_hacl/libHacl_Hash_SHA2.a /build/out/lib/
 cp -R Include /build/out/include/python3.13
@@ -63,4 +63,4 @@ cd /build/out/lib/python3.13
 rm -r ensurepip idlelib pydoc_data site-packages test tkinter turtledemo venv
 find . -name __pycache__ -prune -exec rm -r {} +
 cd /build/src
-cp LICENSE /build/out/licences/python
+cp LICENSE /build/out/licenses/python

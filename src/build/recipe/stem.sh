@@ -1,4 +1,4 @@
 # Nothing to compile yet: nyx's recipe takes from it what nyx imports.
-mkdir -p /build/out/licences
+mkdir -p /build/out/licenses
 cp -R stem /build/out/
-cp LICENSE /build/out/licences/stem
+cp LICENSE /build/out/licenses/stem

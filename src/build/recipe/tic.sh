@@ -10,6 +10,6 @@ make -C include
 make -C ncurses
 # Its own way to link static libraries ends in `-dynamic`.
 make -C progs tic infocmp LIBS_TIC='-L../lib -lncursesw' LIBS_TINFO=-lncursesw
-mkdir -p /build/out/bin /build/out/licences
+mkdir -p /build/out/bin /build/out/licenses
 cp progs/tic progs/infocmp /build/out/bin/
-cp COPYING /build/out/licences/ncurses
+cp COPYING /build/out/licenses/ncurses

@@ -10,7 +10,7 @@
 # The allocator is an object, not a library: so it is linked whether or not anything asks for
 # it, and before the C library's. Only here, for `configure` asks what the C library has.
 make src/app/tor LDFLAGS='-s /deps/mimalloc/lib/mimalloc.o'
-mkdir -p /build/out/bin /build/out/share/tor /build/out/licences
+mkdir -p /build/out/bin /build/out/share/tor /build/out/licenses
 cp src/app/tor /build/out/bin/
 cp src/config/geoip src/config/geoip6 /build/out/share/tor/
-cp LICENSE /build/out/licences/tor
+cp LICENSE /build/out/licenses/tor

@@ -7,7 +7,7 @@ libz.a: $(objects)
 %.o: %.c
 	$(CC) $(CFLAGS) -DHAVE_HIDDEN -D_LARGEFILE64_SOURCE=1 -c $<
 END
-mkdir -p /build/out/lib /build/out/include /build/out/licences
+mkdir -p /build/out/lib /build/out/include /build/out/licenses
 cp libz.a /build/out/lib/
 cp zlib.h zconf.h /build/out/include/
-cp LICENSE /build/out/licences/zlib
+cp LICENSE /build/out/licenses/zlib

@@ -10,7 +10,7 @@ libzstd.a: $(objects)
 %.o: %.S
 	$(CC) $(CFLAGS) -c $< -o $@
 END
-mkdir -p /build/out/lib /build/out/include /build/out/licences
+mkdir -p /build/out/lib /build/out/include /build/out/licenses
 cp libzstd.a /build/out/lib/
 cp zstd.h zstd_errors.h /build/out/include/
-cp ../LICENSE /build/out/licences/zstd
+cp ../LICENSE /build/out/licenses/zstd
