@@ -8,6 +8,7 @@
 //!
 //! `src/bin/network.rs` proves what the image promises, `src/bin/bench-relay.rs` measures it.
 
+pub mod client;
 pub mod control;
 pub mod image;
 pub mod namespace;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
 use rustix::process::Signal;
 
-use crate::control::{Circuit, Control};
+use crate::client::{Client, debian, ports};
 use crate::image::{Image, Root};
 use crate::namespace::{address, run};
 use crate::process::Tor;
@@ -77,19 +77,6 @@ pub struct Relay {
 enum Program {
     Image(Root, Vec<String>),
     Debian(Vec<String>),
-}
-
-/// A client and its control port.
-#[derive(Debug)]
-pub struct Client {
-    name: String,
-    torrc: PathBuf,
-    logs: PathBuf,
-    local: Ipv4Addr,
-    /// The running tor.
-    pub tor: Tor,
-    /// Its control port.
-    pub control: Control,
 }
 
 impl Network {
@@ -243,7 +230,7 @@ impl Network {
     /// When it does not start.
     pub fn client(&self, name: &str, host: u8, more: &str) -> Result<Client> {
         let local = Ipv4Addr::new(127, 0, 0, host);
-        let [socks, control] = client_ports(local);
+        let [socks, control] = ports(local);
         let torrc = format!(
             "{}SocksPort {socks}\nControlPort {control}\n__LeaveStreamsUnattached 1\n\
              LearnCircuitBuildTimeout 0\nCircuitBuildTimeout 60\n{more}",
@@ -260,55 +247,6 @@ impl Network {
         fs::write(&file, format!("{torrc}DataDirectory {}\n", data.display()))?;
         Ok(file)
     }
-}
-
-impl Client {
-    fn start(name: &str, torrc: PathBuf, logs: PathBuf, local: Ipv4Addr) -> Result<Self> {
-        let mut tor = Tor::start(name, &logs, debian(&torrc))?;
-        tor.logged("Opened Control listener connection (ready)", 60)?;
-        let [socks, control] = client_ports(local);
-        Ok(Self {
-            name: name.to_owned(),
-            torrc,
-            logs,
-            local,
-            tor,
-            control: Control::connect(control, socks)?,
-        })
-    }
-
-    /// Builds a circuit over the relays with these fingerprints. A client that still lacks the
-    /// description of one after a while is started again: each time that it asked in vain it
-    /// waits longer, in the end for minutes, and a new one asks at once.
-    ///
-    /// # Errors
-    /// When a relay does not extend it, or stays unknown.
-    pub fn circuit(&mut self, path: &[&str]) -> Result<Circuit> {
-        for _ in 0..2 {
-            if let Some(circuit) = self.control.circuit(path, 60)? {
-                return Ok(circuit);
-            }
-            self.tor.end(Signal::KILL, 60)?;
-            let (torrc, logs) = (self.torrc.clone(), self.logs.clone());
-            *self = Self::start(&self.name, torrc, logs, self.local)?;
-            self.tor.logged("Bootstrapped 100% (done)", 180)?;
-        }
-        self.control
-            .circuit(path, 120)?
-            .with_context(|| format!("{} does not get to know {}", self.name, path.join(", ")))
-    }
-}
-
-fn client_ports(local: Ipv4Addr) -> [SocketAddrV4; 2] {
-    [9050, 9051].map(|port| SocketAddrV4::new(local, port))
-}
-
-/// Debian's tor, and nothing from the machine's own configuration.
-fn debian(torrc: &Path) -> Command {
-    let mut command = Command::new("tor");
-    command.arg("--defaults-torrc").arg("/dev/null");
-    command.arg("-f").arg(torrc);
-    command
 }
 
 impl Relay {
@@ -391,6 +329,26 @@ impl Relay {
     /// # Errors
     /// When it says something else for too long, or its exit code is not that of its word.
     pub fn says(&self, check: &[String], expected: &str, more: &str) -> Result<String> {
+        self.until(check, expected, |said| {
+            said.starts_with(expected) && said.contains(more)
+        })
+    }
+
+    /// Waits until the image's health check no longer begins so.
+    ///
+    /// # Errors
+    /// When it does for too long, or its exit code is not that of its word.
+    pub fn leaves(&self, check: &[String], state: &str) -> Result<String> {
+        let what = format!("anything but {state}");
+        self.until(check, &what, |said| !said.starts_with(state))
+    }
+
+    fn until(
+        &self,
+        check: &[String],
+        expected: &str,
+        right: impl Fn(&str) -> bool,
+    ) -> Result<String> {
         let what = format!("`{expected}` of {}", self.name);
         let mut said = String::new();
         let seen = wait_for(&what, 240, || {
@@ -402,8 +360,7 @@ impl Relay {
                     output.status
                 );
             }
-            let right = said.starts_with(expected) && said.contains(more);
-            Ok(right.then(|| said.clone()))
+            Ok(right(&said).then(|| said.clone()))
         });
         seen.with_context(|| format!("the health check says: {said}"))
     }

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use fs_err as fs;
 use rustix::process::{Pid, Signal, kill_process};
+use testnet::client::Client;
 use testnet::control::Stream;
 use testnet::image::Image;
 use testnet::namespace::{self, address, run};
-use testnet::network::{Client, Member, Network, Relay};
+use testnet::network::{Member, Network, Relay};
 use testnet::process::Tor;
 use testnet::{wait_for, web};
 
