@@ -98,6 +98,15 @@ fn containers(program: Program, step: &str) -> String {
     String::from_utf8(output.unwrap().stdout).unwrap()
 }
 
+/// The driver that keeps what a container prints: all that comes out, beyond any limit.
+fn what_keeps_its_output(program: Program, step: &str) -> String {
+    let output = Command::new(program.to_string())
+        .args(["inspect", "--format", "{{.HostConfig.LogConfig.Type}}"])
+        .arg(containers(program, step).trim())
+        .output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
 fn wait_until(what: impl Fn() -> bool) {
     let start = Instant::now();
     while !what() {
@@ -126,7 +135,7 @@ fn what_a_build_sees_is_what_it_sees_in_namespaces(fixture: &Fixture) {
     fs_err::write(job.build.join("in"), "given\n").unwrap();
     job.mounts.push(Mount::new(&need, "/deps/one"));
     let tokens = Tokens::new(fixture.folder.path(), 3).unwrap();
-    let own = tokens.take_unless(|| false).unwrap().unwrap();
+    let own = tokens.take_unless(0, || false).unwrap().unwrap();
     job.tokens = Some(tokens.path().to_owned());
     assert_eq!(
         fixture.run(&job).unwrap(),
@@ -138,7 +147,7 @@ fn what_a_build_sees_is_what_it_sees_in_namespaces(fixture: &Fixture) {
     // Everything that was taken was given back.
     drop(own);
     let all: Vec<_> = (0..3)
-        .map(|_| tokens.take_unless(|| false).unwrap().unwrap())
+        .map(|_| tokens.take_unless(0, || false).unwrap().unwrap())
         .collect();
     assert_eq!(all.len(), 3);
 }
@@ -160,9 +169,11 @@ fn what_is_cancelled_or_too_long_leaves_nothing(fixture: &Fixture, program: Prog
     std::thread::scope(|scope| {
         let running = scope.spawn(|| fixture.engine.run(&job, &cancelled));
         wait_until(|| !containers(program, "cancelled").is_empty());
+        let keeps = what_keeps_its_output(program, "cancelled");
         cancelled.store(true, Ordering::Relaxed);
         let error = running.join().unwrap().unwrap_err();
         assert!(matches!(error, Error::Cancelled { .. }), "{error:?}");
+        assert_eq!(keeps, "none\n");
     });
     let mut job = fixture.job("long", "sleep 4717 & sleep 4718");
     job.limits.time = Duration::from_secs(3);
@@ -179,7 +190,7 @@ fn what_is_cancelled_or_too_long_leaves_nothing(fixture: &Fixture, program: Prog
 }
 
 /// The table of `tests/sandbox/attacks.rs`, as far as a shell can try it in that root.
-fn attacks_come_to_nothing(fixture: &Fixture) {
+fn attacks_come_to_nothing(fixture: &Fixture, _: Program) {
     let job = fixture.job(
         "kernel",
         "for file in sys/kernel/core_pattern sys/kernel/modprobe sys/vm/drop_caches sysrq-trigger \
@@ -245,22 +256,134 @@ fn attacks_come_to_nothing(fixture: &Fixture) {
     assert!(matches!(error, Error::LogFull { .. }), "{error}");
 }
 
-fn all_with(program: Program) {
-    let Some(fixture) = Fixture::new(program) else {
-        return;
+/// What fills the disk, however it hides: none of it may keep more than the limit, all places
+/// together. Each line that a script prints is a piece that was kept.
+fn the_disk_is_limited_as_a_whole(fixture: &Fixture, program: Program) {
+    /// A piece, of which seven are within the limit and eight are not.
+    const PIECE: u64 = 4_000_000;
+    let write = |to: &str| format!("if head -c {PIECE} /dev/zero >{to}; then echo kept; fi");
+    let each = |what: &str| format!("for i in 1 2 3 4 5 6 7 8 9 10; do {what}; done");
+    let files = |folder: &str| each(&write(&format!("{folder}/$i")));
+    let deleted = |folder: &str| {
+        let file = format!("{folder}/x$i");
+        let hold = format!("exec 5>{file}; rm {file}; {}; sleep 20", write("&5"));
+        format!("{}; sleep 10", each(&format!("({hold}) &")))
     };
-    what_a_build_sees_is_what_it_sees_in_namespaces(&fixture);
-    a_failure_shows_the_last_lines(&fixture);
-    attacks_come_to_nothing(&fixture);
-    what_is_cancelled_or_too_long_leaves_nothing(&fixture, program);
+    for (number, script) in [
+        files("/build"),
+        files("/deps"),
+        files("/tmp"),
+        files("/dev/shm"),
+        deleted("/build"),
+        deleted("/deps"),
+        deleted("/tmp"),
+        ["/build", "/deps", "/tmp", "/dev/shm"]
+            .map(files)
+            .join("\n"),
+        each(&format!(
+            "/bin/busybox truncate -s {PIECE} h; {}; mv h h$i",
+            write("h")
+        )),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut job = fixture.job(&format!("fills{number}"), &script);
+        job.limits.disk = 30_000_000;
+        job.limits.time = Duration::from_secs(100);
+        // It heeds no failure, so that it goes on.
+        let _ = fixture.engine.run(&job, &AtomicBool::new(false));
+        let printed = fs_err::read_to_string(&job.log).unwrap();
+        let kept = printed.lines().filter(|line| *line == "kept").count() as u64;
+        assert!(
+            kept * PIECE <= job.limits.disk,
+            "{program}: {kept} pieces: {script}"
+        );
+    }
+    // What heeds it is told what it was.
+    let mut job = fixture.job(
+        "fails-full",
+        &format!(
+            "{}; mkdir out",
+            files("/build")
+                .replace("if ", "if ! ")
+                .replace("echo kept", "exit 1")
+        ),
+    );
+    job.limits.disk = 30_000_000;
+    let error = fixture.run(&job).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.starts_with("fails-full: ended because it wrote more than 30000000 bytes"),
+        "{said}"
+    );
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("`--engine namespaces`"), "{hint}");
+    // What does not even fit in is told, too.
+    let mut job = fixture.job("large", "mkdir out");
+    fs_err::write(job.build.join("in"), vec![1; 40_000_000]).unwrap();
+    job.limits.disk = 30_000_000;
+    let error = fixture.run(&job).unwrap_err().to_string();
+    assert!(error.contains("more than 30000000 bytes"), "{error}");
 }
 
-#[test]
-fn docker() {
-    all_with(Program::Docker);
+/// Memory, of which the files are a part.
+fn memory_is_limited_with_its_files(fixture: &Fixture, program: Program) {
+    let hold = "x=$(head -c 60000000 /dev/zero | tr '\\0' y)";
+    for (number, script) in [
+        format!("{hold}; y=$x$x$x"),
+        "x=y; while :; do x=$x$x; done".to_owned(),
+        format!("head -c 100000000 /dev/zero > file; {hold}; y=$x$x"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut job = fixture.job(&format!("takes{number}"), &script);
+        job.limits.memory = 200_000_000;
+        job.limits.time = Duration::from_secs(100);
+        let error = fixture.run(&job).unwrap_err();
+        assert!(
+            matches!(error, Error::MemoryFull { .. }),
+            "{program}: {script}: {error}"
+        );
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("`--engine namespaces`"), "{hint}");
+    }
 }
 
+/// Both programs, one after the other.
+fn with_each(what: impl Fn(&Fixture, Program)) {
+    for program in [Program::Docker, Program::Podman] {
+        if let Some(fixture) = Fixture::new(program) {
+            what(&fixture, program);
+        }
+    }
+}
+
+// Guards: B4.
 #[test]
-fn podman() {
-    all_with(Program::Podman);
+fn what_fills_the_disk_of_a_container_is_held() {
+    with_each(the_disk_is_limited_as_a_whole);
+}
+
+// Guards: B4.
+#[test]
+fn what_fills_the_memory_of_a_container_is_ended() {
+    with_each(memory_is_limited_with_its_files);
+}
+
+// Guards: B2, B3, B5.
+#[test]
+fn attacks_from_a_container_come_to_nothing() {
+    with_each(attacks_come_to_nothing);
+}
+
+// Guards: B1, B4.
+#[test]
+fn a_container_shows_and_leaves_what_namespaces_do() {
+    with_each(|fixture, program| {
+        what_a_build_sees_is_what_it_sees_in_namespaces(fixture);
+        a_failure_shows_the_last_lines(fixture);
+        what_is_cancelled_or_too_long_leaves_nothing(fixture, program);
+    });
 }

@@ -10,6 +10,7 @@
 
 mod archive;
 mod program;
+mod room;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,9 @@ use std::time::{Duration, Instant};
 use fs_err as fs;
 use rustix::process::{Resource, getrlimit};
 
+use self::archive::Input;
 pub use self::program::Program;
+use self::room::Room;
 use super::job::{HOST_NAME, TAIL_LINES, USER, tail};
 use super::{Error, Job, Mount, Sandbox, Used};
 use crate::base::digest::Digest;
@@ -32,17 +35,21 @@ use crate::base::listing::Listing;
 use crate::unpack;
 
 /// Goes up when the form of an image changes.
-const IMAGE_FORMAT: u32 = 1;
+const IMAGE_FORMAT: u32 = 2;
 /// How often a running command is looked at.
 const WATCH: Duration = Duration::from_millis(200);
-/// The most memory that `/tmp` may take up, and `/dev/shm` again.
-const SCRATCH: u64 = 1 << 30;
 /// More open files than a linker needs.
 const OPEN_FILES: u64 = 65_536;
 /// The label of every container and image.
 const LABEL: &str = "org.relaysmith.builder";
 /// What the engine's own failure makes its client exit with, for both programs.
 const ENGINE_FAILED: i32 = 125;
+/// What the wrapper exits with when the kernel ended something for want of memory.
+const OUT_OF_MEMORY: i32 = 121;
+/// What it exits with when a file system of the step is full.
+const OUT_OF_ROOM: i32 = 122;
+/// What a program says that cannot write any more, as C and as Go put it.
+const NO_ROOM: [&str; 2] = ["No space left on device", "no space left on device"];
 /// The start of the path of what a step needs, which goes in with it; the rest is its root.
 const NEEDS: &str = "/deps/";
 
@@ -53,7 +60,7 @@ const WRAPPER: &str = "\
 set -u
 umask 022
 exec 3>&1 1>&2 4<&0
-head -c \"$1\" | tar -x -C / || exit 125
+head -c \"$1\" | tar -x -C / || exit 1
 mkfifo /tmp/jobs && exec 9<>/tmp/jobs && printf %s \"$2\" >&9 || exit 125
 cat <&4 >/dev/null 3>&- 9>&- &
 watch=$!
@@ -67,9 +74,12 @@ cd /build
 ) 3>&- &
 exec 4<&-
 wait \"$watch\" 2>/dev/null
-read -r code </tmp/ended || exit 137
-[ \"$code\" = 0 ] || exit \"$code\"
-tar -c -C /build out >&3
+read -r code </tmp/ended
+[ \"${code:=137}\" = 0 ] && exec tar -c -C /build out >&3
+grep -qs '^oom_kill [1-9]' /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control &&
+    exit 121
+df /build /tmp /dev/shm | grep -q ' 100% ' && exit 122
+exit \"$code\"
 ";
 
 /// Runs commands in containers.
@@ -156,12 +166,12 @@ impl Containers {
         }
     }
 
-    /// Starts the command of `job`, `size` bytes of tar being about to come.
+    /// Starts the command of `job`, about to be sent `size` bytes of tar.
     fn spawn(
         &self,
         job: &Job,
         name: &str,
-        size: u64,
+        (size, room): (u64, Room),
         tokens: usize,
         out: &Path,
     ) -> Result<Child, Error> {
@@ -181,12 +191,11 @@ impl Containers {
         command.args(["--network", "none", "--hostname", HOST_NAME]);
         command.args(["--user", &format!("{USER}:{USER}"), "--cap-drop", "ALL"]);
         command.args(["--security-opt", "no-new-privileges", "--read-only"]);
-        let scratch = job.limits.disk.min(SCRATCH);
-        let tmp = format!("/tmp:rw,exec,nosuid,nodev,mode=1777,size={scratch}");
-        command.args(["--tmpfs", &tmp, "--shm-size", &scratch.to_string()]);
+        command.args(room.arguments());
         let memory = job.limits.memory.to_string();
         command.args(["--memory", &memory, "--memory-swap", &memory]);
-        command.args(["--volume", "/build", "--volume", "/deps"]);
+        // The daemon would keep another copy of all that comes out.
+        command.args(["--log-driver", "none"]);
         command.args(["--pids-limit", &job.limits.processes.to_string()]);
         command.args(["--ulimit", "core=0"]);
         command.args(["--ulimit", &format!("fsize={}", job.limits.disk)]);
@@ -212,16 +221,54 @@ impl Containers {
         command
             // Ctrl-C is for this process; the container ends with it.
             .process_group(0)
+            // Podman's monitor leaves a file where it is when memory runs out.
+            .current_dir(&self.scratch)
             .stdin(Stdio::piped())
             .stdout(fs::File::create(out)?.into_parts().0)
             .stderr(log.into_parts().0);
         command.spawn().map_err(|error| self.program.absent(&error))
     }
 
+    /// Why the command of `job` ended with `status`.
+    fn why(&self, job: &Job, status: ExitStatus) -> Error {
+        let (step, log) = (job.step.clone(), job.log.clone());
+        let program = Some(self.program);
+        let said = tail(&job.log, TAIL_LINES);
+        if status.code() == Some(ENGINE_FAILED) {
+            return self.program.failed(said.as_bytes());
+        }
+        if status.code() == Some(OUT_OF_MEMORY) {
+            let limit = job.limits.memory;
+            return Error::MemoryFull {
+                step,
+                limit,
+                program,
+                log,
+            };
+        }
+        // The other jobs of `make` may have printed much since.
+        let more = tail(&job.log, usize::MAX);
+        if status.code() == Some(OUT_OF_ROOM) || NO_ROOM.iter().any(|words| more.contains(words)) {
+            let limit = room::most(&job.limits);
+            return Error::DiskFull {
+                step,
+                limit,
+                program,
+                log,
+            };
+        }
+        Error::Failed {
+            step,
+            reason: format!("{status} in {}", self.program),
+            log,
+            tail: said,
+        }
+    }
+
     /// Ends the container `name` and all that runs in it.
     fn remove(&self, name: &str) {
         let mut command = self.program.command();
-        command.args(["rm", "--force", "--volumes", name]);
+        command.args(["rm", "--force", name]);
         // It may be gone already, or not be there yet: then its input has ended.
         let _ = command.output();
     }
@@ -263,7 +310,13 @@ impl Containers {
                 } else if size(out) > job.limits.disk {
                     // Holes in files are written out.
                     let limit = job.limits.disk;
-                    ended_by = Some(Error::DiskFull { step, limit, log });
+                    let program = Some(self.program);
+                    ended_by = Some(Error::DiskFull {
+                        step,
+                        limit,
+                        program,
+                        log,
+                    });
                 }
                 if ended_by.is_some() {
                     child.kill()?;
@@ -293,10 +346,12 @@ impl Sandbox for Containers {
             .mounts
             .iter()
             .filter(|mount| mount.inside.starts_with(NEEDS));
-        let tar = archive::input(&folder.path().join("in.tar"), &job.build, needs)?;
-        let (size, out) = (tar.metadata()?.len(), folder.path().join("out.tar"));
+        let Input { tar, needs } =
+            archive::input(&folder.path().join("in.tar"), &job.build, needs)?;
+        let sent = (tar.metadata()?.len(), Room::new(&job.limits, needs));
+        let out = folder.path().join("out.tar");
         let tokens = Tokens::take(job.tokens.as_deref())?;
-        let child = self.spawn(job, &name, size, tokens.count, &out)?;
+        let child = self.spawn(job, &name, sent, tokens.count, &out)?;
         let status = self.attend(job, (&name, child), tar, &out, cancelled)?;
         drop(tokens);
         if status.success() {
@@ -306,16 +361,7 @@ impl Sandbox for Containers {
             fs::rename(made.join("out"), job.build.join("out"))?;
             return Ok(Used::default());
         }
-        let said = tail(&job.log, TAIL_LINES);
-        if status.code() == Some(ENGINE_FAILED) {
-            return Err(self.program.failed(said.as_bytes()));
-        }
-        Err(Error::Failed {
-            step: job.step.clone(),
-            reason: format!("{} in {}", status, self.program),
-            log: job.log.clone(),
-            tail: said,
-        })
+        Err(self.why(job, status))
     }
 }
 

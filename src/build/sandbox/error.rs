@@ -91,6 +91,8 @@ pub enum Error {
         step: String,
         /// The most it may take, in bytes.
         limit: u64,
+        /// The engine, if its containers have their files in memory, too.
+        program: Option<Program>,
         /// The whole log.
         log: PathBuf,
     },
@@ -143,6 +145,8 @@ pub enum Error {
         step: String,
         /// The most it may write, in bytes.
         limit: u64,
+        /// The engine, if its containers have their files in memory.
+        program: Option<Program>,
         /// The whole log.
         log: PathBuf,
     },
@@ -161,6 +165,20 @@ impl Error {
             Self::HostInContainer { .. } => {
                 Some("leave out `--root`, or build with `--root alpine`".to_owned())
             }
+            Self::MemoryFull {
+                program: Some(program),
+                log,
+                ..
+            }
+            | Self::DiskFull {
+                program: Some(program),
+                log,
+                ..
+            } => Some(format!(
+                "{program} has a step's files in memory: build with `--engine namespaces`, which has \
+                 them on the disk, or where there is more memory; the whole log is {}",
+                log.display()
+            )),
             Self::Failed { log, .. }
             | Self::TimedOut { log, .. }
             | Self::MemoryFull { log, .. }

@@ -1,21 +1,23 @@
 //! What goes into containers, as tar streams.
 
-use std::io::{self, Seek as _, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use fs_err as fs;
 use tar::{EntryType, Header};
 
+use super::room::taken;
 use crate::build::sandbox::Mount;
 use crate::build::sandbox::job::USER;
 
 /// Writes a root file system: the trees of `mounts` and what every root has.
 pub(super) fn root(stream: impl Write, mounts: &[&Mount]) -> io::Result<()> {
-    let mut tar = Tar(tar::Builder::new(stream));
+    let mut tar = Tar::new(stream);
     for (name, mode, owner) in [
-        ("build", 0o755, USER),
-        ("deps", 0o755, USER),
+        // What is mounted there takes over who may write.
+        ("build", 0o1777, 0),
+        ("deps", 0o1777, 0),
         ("dev", 0o755, 0),
         ("etc", 0o755, 0),
         ("opt", 0o755, 0),
@@ -33,7 +35,15 @@ pub(super) fn root(stream: impl Write, mounts: &[&Mount]) -> io::Result<()> {
     for mount in mounts {
         tar.tree(&mount.host, mount.inside.trim_start_matches('/'), 0)?;
     }
-    tar.0.into_inner()?.flush()
+    tar.builder.into_inner()?.flush()
+}
+
+/// What a command works on.
+pub(super) struct Input {
+    /// A tar of it.
+    pub(super) tar: fs::File,
+    /// The bytes that what it needs takes up, its own folder left out.
+    pub(super) needs: u64,
 }
 
 /// Writes what a command works on to the file `path`, and opens that: the folder `build`, and
@@ -42,24 +52,34 @@ pub(super) fn input<'a>(
     path: &Path,
     build: &Path,
     needs: impl Iterator<Item = &'a Mount>,
-) -> io::Result<fs::File> {
-    let mut tar = Tar(tar::Builder::new(io::BufWriter::new(fs::File::create(
-        path,
-    )?)));
+) -> io::Result<Input> {
+    let mut tar = Tar::new(io::BufWriter::new(fs::File::create(path)?));
     tar.below(build, "build", USER)?;
+    let own = tar.taken;
     for need in needs {
         tar.tree(&need.host, need.inside.trim_start_matches('/'), USER)?;
     }
-    tar.0.into_inner()?.flush()?;
-    let mut file = fs::File::open(path)?;
-    file.rewind()?;
-    Ok(file)
+    let needs = tar.taken - own;
+    tar.builder.into_inner()?.flush()?;
+    let tar = fs::File::open(path)?;
+    Ok(Input { tar, needs })
 }
 
 /// A tar in the making. Owners are those of the container's side.
-struct Tar<W: Write>(tar::Builder<W>);
+struct Tar<W: Write> {
+    builder: tar::Builder<W>,
+    /// The bytes that its entries take up where they are unpacked.
+    taken: u64,
+}
 
 impl<W: Write> Tar<W> {
+    fn new(stream: W) -> Self {
+        Self {
+            builder: tar::Builder::new(stream),
+            taken: 0,
+        }
+    }
+
     fn tree(&mut self, host: &Path, inside: &str, owner: u32) -> io::Result<()> {
         let metadata = fs::metadata(host)?;
         let mode = metadata.permissions().mode();
@@ -84,7 +104,8 @@ impl<W: Write> Tar<W> {
                 let mut header = header(EntryType::Regular, mode, owner, metadata.mtime());
                 header.set_size(metadata.len());
                 let file = fs::File::open(&path)?;
-                self.0.append_data(&mut header, &inside, file)?;
+                self.taken += taken(metadata.len());
+                self.builder.append_data(&mut header, &inside, file)?;
             }
         }
         Ok(())
@@ -92,18 +113,19 @@ impl<W: Write> Tar<W> {
 
     fn directory(&mut self, inside: &str, mode: u32, owner: u32, time: i64) -> io::Result<()> {
         let mut header = header(EntryType::Directory, mode, owner, time);
-        self.0.append_data(&mut header, inside, io::empty())
+        self.builder.append_data(&mut header, inside, io::empty())
     }
 
     fn file(&mut self, inside: &str, bytes: &[u8]) -> io::Result<()> {
         let mut header = header(EntryType::Regular, 0o644, 0, 0);
         header.set_size(bytes.len() as u64);
-        self.0.append_data(&mut header, inside, bytes)
+        self.builder.append_data(&mut header, inside, bytes)
     }
 
     fn link(&mut self, inside: &str, says: &Path, owner: u32) -> io::Result<()> {
         let mut header = header(EntryType::Symlink, 0o777, owner, 0);
-        self.0.append_link(&mut header, inside, says)
+        self.taken += taken(says.as_os_str().len() as u64);
+        self.builder.append_link(&mut header, inside, says)
     }
 }
 

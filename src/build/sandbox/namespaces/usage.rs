@@ -68,8 +68,12 @@ impl<'a> Usage<'a> {
         let members = members(self.keeper);
         let (step, log) = (self.job.step.clone(), self.job.log.clone());
         if members.iter().map(|&pid| memory_of(pid)).sum::<u64>() > self.job.limits.memory {
-            let limit = self.job.limits.memory;
-            return Some(Error::MemoryFull { step, limit, log });
+            return Some(Error::MemoryFull {
+                step,
+                limit: self.job.limits.memory,
+                program: None,
+                log,
+            });
         }
         if let Some(error) = self.log_or_disk() {
             return Some(error);
@@ -160,6 +164,7 @@ impl<'a> Usage<'a> {
         Error::DiskFull {
             step: self.job.step.clone(),
             limit: self.job.limits.disk,
+            program: None,
             log: self.job.log.clone(),
         }
     }
