@@ -140,11 +140,7 @@ impl Network {
     /// When it does not.
     pub fn lists(&self, name: &str) -> Result<()> {
         let consensus = self.place.join("authority1/data/cached-consensus");
-        let line = format!("\nr {name} ");
-        wait_for(&format!("{name} in the consensus"), 180, || {
-            let text = fs::read_to_string(&consensus).unwrap_or_default();
-            Ok(text.contains(&line).then_some(()))
-        })
+        listed(name, name, &consensus)
     }
 
     /// Ends all authorities: from here on nobody gets a newer consensus.
@@ -293,6 +289,16 @@ impl Relay {
             .map(drop)
     }
 
+    /// Waits until its own consensus lists a relay of this name: an exit opens no stream for one
+    /// that it does not know.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn lists(&self, name: &str) -> Result<()> {
+        let consensus = self.data.join("cached-microdesc-consensus");
+        listed(&format!("{name} by {}", self.name), name, &consensus)
+    }
+
     /// Waits until it has the description of each of the consensus's relays, this many at least:
     /// a client behind a bridge learns of relays what the bridge knows, and one that asks too
     /// early waits longer and longer before it asks again.
@@ -420,6 +426,14 @@ impl Program {
             }
         }
     }
+}
+
+fn listed(what: &str, name: &str, consensus: &Path) -> Result<()> {
+    let line = format!("\nr {name} ");
+    wait_for(&format!("{what} in the consensus"), 180, || {
+        let text = fs::read_to_string(consensus).unwrap_or_default();
+        Ok(text.contains(&line).then_some(()))
+    })
 }
 
 /// Makes the keys of an authority, and returns what its `DirAuthority` line says.

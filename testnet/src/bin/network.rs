@@ -70,6 +70,7 @@ fn main() -> Result<()> {
     bridge.tor.logged("Bootstrapped 100% (done)", 180)?;
     bridge.published()?;
     bridge.knows(RELAYS)?;
+    exit.lists("middle")?;
     saw("a bridge of the image is bootstrapped, found its port reachable, and knows the others");
     for relay in [&guard, &middle, &exit] {
         relay.is(
@@ -103,8 +104,9 @@ fn main() -> Result<()> {
     let fetch = |client: &mut Client, path: &[&str], way: &str| -> Result<()> {
         let start = Instant::now();
         let circuit = client.circuit(path)?;
-        let Stream::Open(stream) = client.control.open(&circuit, website)? else {
-            bail!("{way}: the exit refused port 80");
+        let stream = match client.control.open(&circuit, website)? {
+            Stream::Open(stream) => stream,
+            Stream::Refused(reason) => bail!("{way}: the exit refused port 80: {reason}"),
         };
         let (length, got) = web::fetch(stream)?;
         ensure!(got == digest, "{way}: got {got}, expected {digest}");

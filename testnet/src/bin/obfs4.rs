@@ -91,6 +91,7 @@ fn main() -> Result<()> {
     for bridge in [&bridge, &other] {
         bridge.knows(RELAYS)?;
     }
+    others[2].lists("middle")?;
     let health = image.health().context("an image without a health check")?;
     bridge.is(
         &health,
@@ -118,8 +119,9 @@ fn main() -> Result<()> {
         let (website, digest) = page;
         let start = Instant::now();
         let circuit = client.circuit(&[bridge, &hops[0], &hops[1]])?;
-        let Stream::Open(stream) = client.control.open(&circuit, *website)? else {
-            bail!("the exit refused port 80");
+        let stream = match client.control.open(&circuit, *website)? {
+            Stream::Open(stream) => stream,
+            Stream::Refused(reason) => bail!("the exit refused port 80: {reason}"),
         };
         let (length, got) = web::fetch(stream)?;
         ensure!(got == *digest, "got {got}, expected {digest}");
