@@ -335,26 +335,6 @@ impl Relay {
     /// # Errors
     /// When it says something else for too long, or its exit code is not that of its word.
     pub fn says(&self, check: &[String], expected: &str, more: &str) -> Result<String> {
-        self.until(check, expected, |said| {
-            said.starts_with(expected) && said.contains(more)
-        })
-    }
-
-    /// Waits until the image's health check no longer begins so.
-    ///
-    /// # Errors
-    /// When it does for too long, or its exit code is not that of its word.
-    pub fn leaves(&self, check: &[String], state: &str) -> Result<String> {
-        let what = format!("anything but {state}");
-        self.until(check, &what, |said| !said.starts_with(state))
-    }
-
-    fn until(
-        &self,
-        check: &[String],
-        expected: &str,
-        right: impl Fn(&str) -> bool,
-    ) -> Result<String> {
         let what = format!("`{expected}` of {}", self.name);
         let mut said = String::new();
         let seen = wait_for(&what, 240, || {
@@ -366,7 +346,8 @@ impl Relay {
                     output.status
                 );
             }
-            Ok(right(&said).then(|| said.clone()))
+            let right = said.starts_with(expected) && said.contains(more);
+            Ok(right.then(|| said.clone()))
         });
         seen.with_context(|| format!("the health check says: {said}"))
     }

@@ -94,6 +94,14 @@ const WELL: &[(&str, &str)] = &[
         "GETINFO status/accepted-server-descriptor",
         "250-status/accepted-server-descriptor=1\r\n250 OK\r\n",
     ),
+    (
+        "GETINFO fingerprint",
+        "250-fingerprint=65E45DB4F4C312B8B23790937E6EB819204F67F3\r\n250 OK\r\n",
+    ),
+    (
+        "GETINFO ns/id/",
+        "552 Unrecognized key \"ns/id/65E45DB4F4C312B8B23790937E6EB819204F67F3\"\r\n",
+    ),
 ];
 
 /// A certificate that lapses after `hours`, as tor writes it.
@@ -215,7 +223,23 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
         ],
         "starting: bootstrapped and reachable, but no authority has accepted",
     ),
-    // The same after an hour.
+    // The network was lost when tor was about to publish: it says so of the next descriptor, while
+    // clients go on with the one that the consensus lists.
+    (
+        &[
+            (
+                "GETINFO status/accepted",
+                "250-status/accepted-server-descriptor=0\r\n250 OK\r\n",
+            ),
+            (
+                "GETINFO ns/id/65E45DB4F4C312B8B23790937E6EB819204F67F3",
+                "250+ns/id/65E45DB4F4C312B8B23790937E6EB819204F67F3=\r\nr relay1 x\r\n\
+                 s Fast Running Valid\r\n.\r\n250 OK\r\n",
+            ),
+        ],
+        "healthy: bootstrapped, ORPort reachable, descriptor in the consensus, signing key good until",
+    ),
+    // The starts above, after an hour.
     (
         &[(
             "GETINFO status/bootstrap-phase",

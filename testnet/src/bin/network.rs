@@ -175,16 +175,15 @@ fn main() -> Result<()> {
         saw(&format!("the network is cut: {}", said.trim_end()));
     }
     loopback("up")?;
-    // One that was about to publish itself anew is `starting` until an authority has that.
+    // One that was about to publish itself anew is still in the consensus.
     for relay in [&guard, &middle] {
-        let said = relay.leaves(&health, "unhealthy: ")?;
+        let said = relay.says(&health, "healthy: ", "")?;
         saw(&format!("the network is back: {}", said.trim_end()));
     }
 
     network.end_authorities()?;
-    // One whose new descriptor was still on its way to them is `starting`, and stays that.
     for relay in [&guard, &middle] {
-        let said = relay.says(&health, "", "; warning: the consensus ended at ")?;
+        let said = relay.says(&health, "healthy: ", "; warning: the consensus ended at ")?;
         saw(&format!("no authority is left: {}", said.trim_end()));
     }
 

@@ -392,6 +392,16 @@ static void check_network(void)
     check_circuit();
 }
 
+/* The relay's own entry in the consensus tor has, empty if it is not listed. */
+static void consensus_entry(char *entry, size_t size)
+{
+    char fingerprint[64], key[64];
+
+    maybe("fingerprint", fingerprint, sizeof fingerprint);
+    snprintf(key, sizeof key, "ns/id/%.40s", fingerprint);
+    maybe(key, entry, size);
+}
+
 /* What `--json` tells of the relay besides how it is. */
 static void describe(void)
 {
@@ -433,8 +443,7 @@ static void describe(void)
     tell("bootstrapped", key, false);
     maybe("fingerprint", value, sizeof value);
     tell("fingerprint", value, true);
-    snprintf(key, sizeof key, "ns/id/%.40s", value);
-    maybe(key, value, sizeof value);
+    consensus_entry(value, sizeof value);
     char *rest = value;
     for (char *text; (text = strsep(&rest, "\n")) != NULL;)
         if (strncmp(text, "s ", 2) == 0)
@@ -526,12 +535,21 @@ int main(int count, char **arguments)
         say(not_yet(), "bootstrapped, but the ORPort was not found reachable from outside yet: is "
             "it published, and open in every firewall?");
     option("PublishServerDescriptor", answer, sizeof answer);
-    bool published = strcmp(answer, "0") != 0;
-    fact("status/accepted-server-descriptor", answer, sizeof answer);
-    if (published && strcmp(answer, "1") != 0)
-        say(not_yet(), "bootstrapped and reachable, but no authority has accepted the relay's "
-            "descriptor yet");
+    const char *descriptor = "not published as PublishServerDescriptor says";
+    if (strcmp(answer, "0") != 0) {
+        descriptor = "accepted";
+        fact("status/accepted-server-descriptor", answer, sizeof answer);
+        if (strcmp(answer, "1") != 0) {
+            /* Tor forgets what it published once something changes, a lost network too, and may
+               publish hours later; clients go by the consensus. */
+            consensus_entry(answer, sizeof answer);
+            descriptor = "in the consensus";
+        }
+        if (answer[0] == '\0')
+            say(not_yet(), "bootstrapped and reachable, but no authority has accepted the "
+                "relay's descriptor yet");
+    }
     check_network();
     say("healthy", "bootstrapped, ORPort reachable, descriptor %s, signing key good until %s",
-        published ? "accepted" : "not published as PublishServerDescriptor says", until);
+        descriptor, until);
 }
