@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Measures, on this machine, in one run: a cold build against the plain sequential script, a
-# build with nothing to do, the check of all sources, the writing of layers, and the
-# tool's own peak memory. Needs jq and, for the sequential script, python3.
+# Measures, on this machine, in one run: a cold build of the default image, with arm, against the
+# plain sequential script, by the clock and in processor seconds, and whether both made the same
+# programs; a build with nothing to do; the check of all sources; the writing of layers. Needs jq
+# and, for the sequential script, python3 and patch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
@@ -10,8 +11,18 @@ place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cargo build --quiet --locked --package xtask
 run() { target/debug/xtask --quiet "$@"; }
-now() { date +%s.%N; }
-since() { echo "$(now) $1" | awk '{ printf "%.2f", $1 - $2 }'; }
+# timed NAME COMMAND...: prints and keeps its time by the clock and of the processors.
+declare -A clock processors
+timed() {
+    local name=$1 TIMEFORMAT='%R %U %S' real user system
+    shift
+    read -r real user system < <({ time "$@" >"$place/log" 2>&1; } 2>&1)
+    wait $!
+    clock[$name]=$real
+    processors[$name]=$(awk "BEGIN { print $user + $system }")
+    printf '%-22s%8.2f s %8.2f CPU s\n' "$name" "$real" "${processors[$name]}"
+}
+ratio() { awk "BEGIN { printf \"%.2f\", $1 / $2 }"; }
 
 cache=${RELAYSMITH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/relaysmith}
 mkdir "$place/sources"
@@ -22,37 +33,19 @@ mkdir -m 700 "$place/cache"
 cp -R "$cache/downloads" "$place/cache/"
 export RELAYSMITH_CACHE=$place/cache
 
-start=$(now)
+run plan --json | jq -r '.[] | .step + (.covers[] | select(startswith("SOURCE_DATE_EPOCH: ")) | .[18:])' \
+    >"$place/sources/epochs"
+
 mkdir "$place/sequential"
-ci/sequential.sh "$place/sources" "$place/sequential" "$jobs"
-sequential=$(since "$start")
-echo "sequential script       $sequential s"
-
-start=$(now)
-target/debug/xtask --quiet build-image --without-arm --out "$place/dist" >/dev/null &
-builder=$!
-peak=0
-while kill -0 "$builder" 2>/dev/null; do
-    seen=$(awk '/^VmHWM/ { print $2 }' "/proc/$builder/status" 2>/dev/null || true)
-    ((${seen:-0} > peak)) && peak=$seen
-    sleep 0.5
+timed 'sequential script' ci/sequential.sh "$place/sources" "$place/sequential" "$jobs"
+timed 'cold build' run build-image --out "$place/dist"
+echo "ratio                 $(ratio "${clock[cold build]}" "${clock[sequential script]}"), of the" \
+    "processors $(ratio "${processors[cold build]}" "${processors[sequential script]}")"
+for program in tor nyx; do
+    cmp "$place/sequential/out/$program/bin/$program" \
+        "$place"/cache/built/*/out/bin/"$program" && echo "$program is the same in both"
 done
-wait "$builder"
-cold=$(since "$start")
-echo "cold build              $cold s"
-echo "ratio                   $(echo "$cold $sequential" | awk '{ printf "%.2f", $1 / $2 }')"
-echo "tool's peak memory      $((peak / 1024)) MiB"
-
-start=$(now)
-run build-image --without-arm --out "$place/dist" >/dev/null
-echo "nothing to do           $(since "$start") s"
-
-start=$(now)
-run verify --sources >/dev/null
-echo "verify --sources        $(since "$start") s"
-
-bytes=$(gzip -dc "$place"/dist/oci/blobs/sha256/* 2>/dev/null | wc -c || true)
+timed 'nothing to do' run build-image --out "$place/dist"
+timed 'verify --sources' run verify --sources
 rm -rf "$place/cache/images"
-start=$(now)
-run build-image --without-arm --out "$place/dist" >/dev/null
-echo "layers                  $(since "$start") s for $((bytes / 1000000)) MB uncompressed"
+timed 'layers' run build-image --out "$place/dist"

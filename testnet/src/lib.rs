@@ -11,6 +11,7 @@
 pub mod client;
 pub mod control;
 pub mod image;
+pub mod measured;
 pub mod namespace;
 pub mod network;
 pub mod process;

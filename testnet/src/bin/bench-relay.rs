@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 use testnet::control::Stream;
 use testnet::image::Image;
+use testnet::measured::Measured;
 use testnet::namespace::{self, address};
 use testnet::network::{Member, Network, Relay};
 use testnet::web;
@@ -22,8 +23,8 @@ struct Side {
     what: &'static str,
     relay: Relay,
     fingerprint: String,
-    megabytes_per_second: Vec<f64>,
-    cpu_seconds_per_gigabyte: Vec<f64>,
+    megabytes_per_second: Measured,
+    cpu_seconds_per_gigabyte: Measured,
 }
 
 fn main() -> Result<()> {
@@ -49,8 +50,8 @@ fn main() -> Result<()> {
             what,
             fingerprint: relay.fingerprint()?,
             relay,
-            megabytes_per_second: Vec::new(),
-            cpu_seconds_per_gigabyte: Vec::new(),
+            megabytes_per_second: Measured::default(),
+            cpu_seconds_per_gigabyte: Measured::default(),
         })
     };
     let ours = network.relay(&image, member("ours", 11, &["middle"]))?;
@@ -89,8 +90,8 @@ fn main() -> Result<()> {
             let cost = used / (length as f64 / 1e9);
             println!("{:10} {speed:>6.2} MB/s {cost:>6.2} CPU s/GB", side.what);
             if turn > 0 {
-                side.megabytes_per_second.push(speed);
-                side.cpu_seconds_per_gigabyte.push(cost);
+                side.megabytes_per_second.0.push(speed);
+                side.cpu_seconds_per_gigabyte.0.push(cost);
             }
         }
     }
@@ -103,17 +104,17 @@ fn main() -> Result<()> {
         "{:10} {:>22} {:>24} {:>12}",
         "", "MB/s", "CPU s/GB", "peak memory"
     );
-    for side in &mut sides {
+    for side in &sides {
         println!(
             "{:10} {:>22} {:>24} {:>8.1} MB",
             side.what,
-            spread(&mut side.megabytes_per_second),
-            spread(&mut side.cpu_seconds_per_gigabyte),
+            side.megabytes_per_second,
+            side.cpu_seconds_per_gigabyte,
             side.relay.tor.peak_memory()? as f64 / 1e6
         );
     }
     let [ours, debian] = &sides;
-    let ratio = |of: fn(&Side) -> &Vec<f64>| median(of(ours)) / median(of(debian));
+    let ratio = |of: fn(&Side) -> &Measured| of(ours).median() / of(debian).median();
     println!(
         "{:10} {:>22.2} {:>24.2} {:>11.2}",
         "ratio",
@@ -122,16 +123,4 @@ fn main() -> Result<()> {
         ours.relay.tor.peak_memory()? as f64 / debian.relay.tor.peak_memory()? as f64
     );
     Ok(())
-}
-
-/// The middle one of sorted values.
-fn median(sorted: &[f64]) -> f64 {
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-fn spread(values: &mut [f64]) -> String {
-    values.sort_by(f64::total_cmp);
-    let ends = values.first().zip(values.last());
-    let (least, most) = ends.unwrap_or((&f64::NAN, &f64::NAN));
-    format!("{:.2} ({least:.2} to {most:.2})", median(values))
 }

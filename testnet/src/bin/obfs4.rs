@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use testnet::client::Client;
 use testnet::control::Stream;
 use testnet::image::Image;
+use testnet::measured::Measured;
 use testnet::namespace::{self, address, run};
 use testnet::network::{Member, Network, Relay};
 use testnet::process::Tor;
@@ -36,8 +37,8 @@ const SILENCE: u64 = 8;
 /// Three authorities, two middle relays and an exit.
 const RELAYS: usize = 6;
 
-/// How often each bridge is measured.
-const ROUNDS: usize = 3;
+/// How often each bridge is measured, unless that is all that is asked for.
+const TURNS: usize = 3;
 
 /// The ports, and the last parts of the addresses, of the two bridges. A transport listens on all
 /// addresses, so they cannot share a port here.
@@ -51,8 +52,10 @@ const FROM: u8 = 99;
 
 fn main() -> Result<()> {
     let arguments = namespace::enter()?;
-    let [layout, place] = &arguments[..] else {
-        bail!("usage: obfs4 LAYOUT FOLDER");
+    let (layout, place, turns) = match &arguments[..] {
+        [layout, place] => (layout, place, None),
+        [layout, place, turns] => (layout, place, Some(turns.to_string_lossy().parse()?)),
+        _ => bail!("usage: obfs4 LAYOUT FOLDER [TURNS]"),
     };
     let start = Instant::now();
     let saw = |what: &str| println!("{:5.1} s  {what}", start.elapsed().as_secs_f64());
@@ -159,31 +162,35 @@ fn main() -> Result<()> {
     // What the kernel counts of each transport's program, over the same pages in turn.
     let other_line = read_line(&place.join("other/data"))?;
     let mut theirs = comes_in("lyrebird-other", 23, &lyrebird, &other_line)?;
-    let mut rates = [0.0, 0.0];
-    let before = [used(&bridge.tor)?, used(&other.tor)?];
-    for _ in 0..ROUNDS {
-        rates[0] += fetch(
-            &mut ours,
-            line.split(' ').nth(2).unwrap_or_default(),
-            &large,
-        )?;
-        rates[1] += fetch(
-            &mut theirs,
-            other_line.split(' ').nth(2).unwrap_or_default(),
-            &large,
-        )?;
+    let lines = [&line, &other_line];
+    let mut measured: [[Measured; 2]; 2] = Default::default();
+    for _ in 0..turns.unwrap_or(TURNS) {
+        for (at, client) in [&mut ours, &mut theirs].into_iter().enumerate() {
+            let tor = [&bridge.tor, &other.tor][at];
+            let id = lines[at].split(' ').nth(2).unwrap_or_default();
+            let before = used(tor)?.0;
+            let rate = fetch(client, id, &large)?;
+            let cost = (used(tor)?.0 - before) / (PAGE as f64 / 1e9);
+            measured[at][0].0.push(rate);
+            measured[at][1].0.push(cost);
+        }
     }
-    let after = [used(&bridge.tor)?, used(&other.tor)?];
-    let gigabytes = (ROUNDS * PAGE) as f64 / 1e9;
-    let cost = [0, 1].map(|at| (after[at].0 - before[at].0) / gigabytes);
+    for (at, name) in ["lyrebird", "obfs4proxy"].into_iter().enumerate() {
+        let [rates, costs] = &measured[at];
+        let most = used([&bridge.tor, &other.tor][at])?.1;
+        saw(&format!(
+            "as the bridge's transport {name}: {rates} MB/s, {costs} CPU seconds a gigabyte, {most:.1} MB at most"
+        ));
+    }
+    let ratio = |of: usize| measured[0][of].median() / measured[1][of].median();
     saw(&format!(
-        "throughput, ours to obfs4proxy's: {:.2}; CPU seconds a gigabyte: {:.1} to {:.1}; most memory: {:.1} MB to {:.1} MB",
-        rates[0] / rates[1],
-        cost[0],
-        cost[1],
-        after[0].1,
-        after[1].1
+        "lyrebird's to obfs4proxy's: throughput {:.2}, processor time {:.2}",
+        ratio(0),
+        ratio(1)
     ));
+    if turns.is_some() {
+        return Ok(());
+    }
     drop((ours, theirs));
 
     // Whoever does not know the bridge's key learns nothing.
