@@ -49,7 +49,7 @@ chmod +x toolchain/bin/*
 for tool in $(sed -n '/pub const TOOLS/,/];/p' "$recipes/../sandbox/root.rs" | grep -o '"[a-z]*"' | tr -d '"'); do
     ln -s "$(realpath "$(PATH=/usr/bin:/bin type -P "$tool")")" "tools/$tool"
 done
-cflags=$(sed -n '/^const CFLAGS/,/;$/p' "$recipes/mod.rs" | tr -d '\\\n' | sed 's/.*"\(.*\)".*/\1/')
+cflags=$(sed -n '/^const CFLAGS/,/;$/p' "$recipes/mod.rs" | tr -d '\\\n' | tr -s ' ' | sed 's/.*"\(.*\)".*/\1/')
 
 # step NAME ARCHIVE NEED...
 step() {

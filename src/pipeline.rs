@@ -5,6 +5,7 @@ mod go;
 mod other_machine;
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,6 +68,22 @@ impl Request<'_> {
         }
     }
 
+    /// What carries out `plan` where this request says.
+    fn builder<'b>(
+        &'b self,
+        plan: &'b Plan,
+        store: &'b Store,
+        progress: &'b dyn Progress,
+    ) -> Builder<'b> {
+        Builder {
+            plan,
+            store,
+            project: self.project,
+            jobs: self.jobs,
+            progress,
+        }
+    }
+
     /// Makes the outputs of the steps of `plan` at the places `wanted`, and of those that they
     /// need, where this request says.
     fn build(
@@ -77,15 +94,9 @@ impl Request<'_> {
         store: &Store,
         progress: &dyn Progress,
     ) -> Result<(BTreeMap<usize, Built>, Timings), Error> {
-        let builder = Builder {
-            plan,
-            sources,
-            store,
-            project: self.project,
-            jobs: self.jobs,
-            progress,
-        };
-        Ok(builder.run(wanted, |folder| self.engine.start(folder))?)
+        let builder = self.builder(plan, store, progress);
+        let found = builder.find(wanted)?;
+        Ok(builder.make(found, sources, |folder| self.engine.start(folder))?)
     }
 
     /// Whose programs the steps use.
@@ -276,11 +287,10 @@ pub fn verdicts(
             .into_iter()
             .map(|fetched| scope.spawn(|| verify(fetched)))
             .collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        threads.into_iter().map(join).collect()
+        let results = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+        results
+            .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
     }))
 }
 
@@ -315,7 +325,7 @@ pub fn fetched(
     });
     match asked {
         Some(Ok(asked)) => drop(asked?),
-        Some(Err(panic)) => std::panic::resume_unwind(panic),
+        Some(Err(panic)) => resume_unwind(panic),
         None => {}
     }
     Ok(fetched?)
@@ -389,29 +399,50 @@ pub fn make_each(
     let choice = place_to_build(request, progress)?;
     let request = &request.at(&choice);
     let plan = plan_each(request, targets)?;
-    let sources = verified_sources(request, &plan, options, progress)?;
-    let (built, timings) = request.build(&plan, &sources, &plan.wanted(), store, progress)?;
-    let make = |&target: &Target| {
-        let about = about(request, target, &plan);
-        let gathered = Gathered {
-            plan: &plan,
-            target,
-            built: &built,
+    let builder = request.builder(&plan, store, progress);
+    let images = |built: &BTreeMap<usize, Built>| -> Result<Vec<_>, Error> {
+        let assembled = |&target: &Target| {
+            let about = about(request, target, &plan);
+            let gathered = Gathered {
+                plan: &plan,
+                target,
+                built,
+            };
+            let (image, record) = gathered.image(&about, &store.layout(&about), progress)?;
+            Ok((about, image, record))
         };
-        let layers = image::layers(&about, &gathered.parts()?)?;
-        let image = image::assemble(&about, &layers, &store.layout(&about), progress)?;
-        let record = gathered.record(&about, &image).map_err(Error::Record)?;
-        Ok(Made {
-            plan: plan.clone(),
-            sources: sources.clone(),
-            image,
-            about,
-            record,
-            site: choice.clone(),
-            timings: timings.clone(),
-        })
+        targets.iter().map(assembled).collect()
     };
-    targets.iter().map(make).collect()
+    // What is built already is read, and the images made of it, while the sources are verified: all
+    // of that is hashing, of one file after the other, which alone keeps no processors busy.
+    let early = || match builder.find(&plan.wanted())?.whole() {
+        Ok(built) => Ok(Ok(images(&built)?)),
+        Err(found) => Ok::<_, Error>(Err(found)),
+    };
+    let (sources, early) = std::thread::scope(|scope| {
+        let early = scope.spawn(early);
+        let sources = verified_sources(request, &plan, options, progress);
+        (sources, early.join())
+    });
+    let sources = sources?;
+    let (images, timings) = match early.unwrap_or_else(|panic| resume_unwind(panic))? {
+        Ok(images) => (images, Timings::of_nothing(request.jobs)),
+        Err(found) => {
+            let (built, timings) =
+                builder.make(found, &sources, |folder| request.engine.start(folder))?;
+            (images(&built)?, timings)
+        }
+    };
+    let made = images.into_iter().map(|(about, image, record)| Made {
+        plan: plan.clone(),
+        sources: sources.clone(),
+        image,
+        about,
+        record,
+        site: choice.clone(),
+        timings: timings.clone(),
+    });
+    Ok(made.collect())
 }
 
 /// Chooses what runs the steps, and makes this process ready to run some.

@@ -1,6 +1,8 @@
 //! Carries out a plan: whatever the store does not hold already, in parallel, under one
 //! job budget.
 
+mod found;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use fs_err as fs;
+
+pub use self::found::Found;
 
 use crate::base::progress::Progress;
 use crate::base::remove::remove;
@@ -90,8 +94,6 @@ impl Error {
 pub struct Builder<'a> {
     /// The steps.
     pub plan: &'a Plan,
-    /// The sources, by component.
-    pub sources: &'a BTreeMap<String, Verified>,
     /// Where outputs are kept.
     pub store: &'a Store,
     /// The folder of the project, for its patches.
@@ -103,44 +105,50 @@ pub struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Makes the outputs of the steps at the places `wanted`, and of those that they need and the
-    /// store does not hold. `sandbox` makes the engine, given a folder for its files; it is
-    /// asked for only if there is something to build. Returns the outputs by place, and how long
-    /// it took to make what was made.
+    /// Reads the outputs of the steps at the places `wanted`, and of what they need if one of them
+    /// is not there whole. Nothing is changed.
+    ///
+    /// # Errors
+    /// When something cannot be read.
+    pub fn find(&self, wanted: &[usize]) -> Result<Found, outputs::Error> {
+        Found::read(self.plan, self.store, wanted)
+    }
+
+    /// Makes what is missing, from `sources` by component. `sandbox` makes the engine, given a
+    /// folder for its files; it is asked for only if there is something to build. Returns the
+    /// outputs that were wanted by place, and how long it took to make what was made.
     ///
     /// # Errors
     /// The first step that failed; the others are ended.
-    pub fn run(
+    pub fn make(
         &self,
-        wanted: &[usize],
+        found: Found,
+        sources: &BTreeMap<String, Verified>,
         sandbox: impl FnOnce(&Path) -> Result<Box<dyn Sandbox>, sandbox::Error>,
     ) -> Result<(BTreeMap<usize, Built>, Timings), Error> {
         let clock = Clock::start();
         let timings = Mutex::default();
-        let steps = &self.plan.steps;
-        let before: Vec<Vec<usize>> = steps
-            .iter()
-            .map(|step| step.needs.iter().chain(&step.root).copied().collect())
-            .collect();
-        let wants = (0..steps.len()).map(|step| wanted.contains(&step));
-        let find = |step: usize| self.store.find(&steps[step]);
-        let (mut built, missing) = parallel::missing(&before, &wants.collect::<Vec<_>>(), find)?;
+        let Found {
+            wanted,
+            before,
+            mut built,
+            missing,
+        } = found;
         if missing.contains(&true) {
             let workspace = self.store.workspace()?;
             let engine = sandbox(workspace.path())?;
             let run = Run {
                 builder: self,
+                sources,
                 workspace: &workspace,
                 clock: &clock,
                 timings: &timings,
             };
             built = run.make(&before, built, &missing, &*engine)?;
         }
-        let outputs = built.into_iter().enumerate();
-        let outputs = outputs.filter_map(|(place, built)| Some((place, built?)));
-        let outputs = outputs.filter(|(place, _)| wanted.contains(place));
         let timings = timings.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok((outputs.collect(), clock.stop(self.jobs, timings)))
+        let outputs = found::those(built, &wanted);
+        Ok((outputs, clock.stop(self.jobs, timings)))
     }
 }
 
@@ -148,6 +156,7 @@ impl Builder<'_> {
 #[derive(Clone, Copy)]
 struct Run<'a> {
     builder: &'a Builder<'a>,
+    sources: &'a BTreeMap<String, Verified>,
     workspace: &'a Workspace,
     clock: &'a Clock,
     timings: &'a Mutex<Vec<Timing>>,
@@ -315,7 +324,7 @@ impl Running<'_> {
     }
 
     fn verified(&self, source: &Source) -> Result<&Verified, Error> {
-        let verified = self.builder.sources.get(&source.name);
+        let verified = self.run.sources.get(&source.name);
         verified.ok_or(Error::NotVerified {
             step: self.step.name,
         })

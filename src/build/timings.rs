@@ -39,6 +39,14 @@ pub struct Timings {
 }
 
 impl Timings {
+    /// Of a build in which nothing was missing.
+    pub fn of_nothing(jobs: usize) -> Self {
+        Self {
+            jobs,
+            ..Self::default()
+        }
+    }
+
     /// The processor time that the jobs had and did not use.
     pub fn idle(&self) -> Duration {
         let had = self.wall * u32::try_from(self.jobs).unwrap_or(u32::MAX);
