@@ -7,7 +7,7 @@ mod other_machine;
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::Mode;
 
@@ -272,8 +272,8 @@ pub fn verdicts(
 ) -> Result<Verdicts, Error> {
     let folder = options.cache.directory("evidence")?;
     let policy = policy(project, options)?;
-    let fetched = fetched(project, wanted, options, progress)?;
-    let verify = |fetched: Fetched| {
+    // Each as soon as it is here, so that a large one does not keep the others waiting.
+    fetched_each(&policy, wanted, options, progress, |fetched| {
         let source = Arc::clone(fetched.source());
         let verdict = verify::verify(&policy, fetched);
         let verdict = match &verdict {
@@ -281,17 +281,7 @@ pub fn verdicts(
             Ok(_) => verdict,
         };
         (source, verdict)
-    };
-    Ok(std::thread::scope(|scope| {
-        let threads: Vec<_> = fetched
-            .into_iter()
-            .map(|fetched| scope.spawn(|| verify(fetched)))
-            .collect();
-        let results = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
-        results
-            .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
-    }))
+    })
 }
 
 /// The trust policy of `project`, with the evidence that upstream was asked for on this machine.
@@ -314,20 +304,33 @@ pub fn fetched(
     options: &fetch::Options,
     progress: &dyn Progress,
 ) -> Result<Vec<Fetched>, Error> {
-    let folder = options.cache.directory("evidence")?;
     let policy = policy(project, options)?;
-    let (fetched, asked) = std::thread::scope(|scope| {
-        let ask = || verify::ask(&policy, wanted, &folder, false, options.patience, progress);
-        let asking = (!options.offline).then(|| scope.spawn(ask));
-        let fetched = fetch::fetch(wanted, options, progress);
-        let asked = asking.map(std::thread::ScopedJoinHandle::join);
-        (fetched, asked)
+    fetched_each(&policy, wanted, options, progress, |fetched| fetched)
+}
+
+/// As [`fetched`], and does `then` with each source once it is here and upstream was asked.
+fn fetched_each<T: Send>(
+    policy: &TrustPolicy,
+    wanted: &[Arc<Source>],
+    options: &fetch::Options,
+    progress: &dyn Progress,
+    then: impl Fn(Fetched) -> T + Sync,
+) -> Result<Vec<T>, Error> {
+    let folder = options.cache.directory("evidence")?;
+    let ask = || match options.offline {
+        true => Ok(()),
+        false => verify::ask(policy, wanted, &folder, false, options.patience, progress).map(drop),
+    };
+    // Who comes first asks, and whoever comes meanwhile waits for the end of it.
+    let asked = OnceLock::new();
+    let fetched = std::thread::scope(|scope| {
+        scope.spawn(|| asked.get_or_init(ask).is_ok());
+        fetch::fetch_each(wanted, options, progress, |fetched| {
+            asked.get_or_init(ask);
+            then(fetched)
+        })
     });
-    match asked {
-        Some(Ok(asked)) => drop(asked?),
-        Some(Err(panic)) => resume_unwind(panic),
-        None => {}
-    }
+    asked.into_inner().transpose()?;
     Ok(fetched?)
 }
 

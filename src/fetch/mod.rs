@@ -17,5 +17,5 @@ pub(crate) use self::http::Http;
 pub use self::http::Patience;
 pub use self::location::Location;
 pub use self::registries::Machine;
-pub use self::request::{Options, fetch};
+pub use self::request::{Options, fetch, fetch_each};
 pub use self::survey::{Availability, survey};

@@ -66,6 +66,17 @@ pub fn fetch(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<Vec<Fetched>, Error> {
+    fetch_each(wanted, options, progress, |fetched| fetched)
+}
+
+/// As [`fetch`], and does `then` with each source as soon as it is here, in the thread that
+/// brought it: what is done with a small one need not wait for a large one.
+pub fn fetch_each<T: Send>(
+    wanted: &[Arc<Source>],
+    options: &Options,
+    progress: &dyn Progress,
+    then: impl Fn(Fetched) -> T + Sync,
+) -> Result<Vec<T>, Error> {
     let run = Run {
         options,
         store: Downloads::new(options.cache.clone()),
@@ -77,12 +88,12 @@ pub fn fetch(
     let mut order: Vec<usize> = (0..wanted.len()).collect();
     order.sort_by_key(|&index| std::cmp::Reverse(wanted[index].size.most()));
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<(usize, Result<Fetched, Lost>)>> = Mutex::default();
+    let results: Mutex<Vec<(usize, Result<T, Lost>)>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(wanted.len()) {
             scope.spawn(|| {
                 while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = run.one(&wanted[index]);
+                    let result = run.one(&wanted[index]).map(&then);
                     let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
                     results.push((index, result));
                 }
@@ -110,7 +121,7 @@ impl<E: Into<Error>> From<E> for Lost {
     }
 }
 
-fn collect(results: impl Iterator<Item = Result<Fetched, Lost>>) -> Result<Vec<Fetched>, Error> {
+fn collect<T>(results: impl Iterator<Item = Result<T, Lost>>) -> Result<Vec<T>, Error> {
     let (mut fetched, mut unfetched, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for result in results {
         match result {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use super::layout::{copy_blob, json};
 use super::oci::{self, Descriptor, DockerImage, Index, blob_path};
@@ -112,10 +114,17 @@ impl Contents<'_> {
             replace::sweep(directory)?;
         }
 
-        let mut written = false;
-        for (digest, (size, from)) in self.blobs() {
-            written |= export_blob(from, &layout, &digest, size)?;
-        }
+        let contents = self.loadable()?;
+        let epoch = self.images.iter().map(|(_, about)| about.epoch).max();
+        let epoch = epoch.unwrap_or_default();
+        // Two halves of about as many bytes, side by side: usually all that is to be done.
+        let (written, archive_digest) = thread::scope(|scope| {
+            let hashing = scope.spawn(|| digest_of(&contents, epoch, io::sink()));
+            let written = self.export_blobs(&layout);
+            (written, hashing.join())
+        });
+        let mut written = written?;
+        let archive_digest = archive_digest.unwrap_or_else(|panic| resume_unwind(panic))?;
         if let Some((digest, bytes)) = &self.inner {
             written |= replace::with_bytes(&layout.join(blob_path(digest)), bytes)?;
         }
@@ -124,10 +133,6 @@ impl Contents<'_> {
         written |= self.remove_others(&blobs)?;
 
         let archive = dist.join(&self.name);
-        let contents = self.loadable()?;
-        let epoch = self.images.iter().map(|(_, about)| about.epoch).max();
-        let epoch = epoch.unwrap_or_default();
-        let archive_digest = digest_of(&contents, epoch, io::sink())?;
         if !has_digest(&archive, &archive_digest) {
             let file = replace::begin(dist)?;
             let mut out = BufWriter::new(file);
@@ -143,6 +148,15 @@ impl Contents<'_> {
             archive_digest,
             written,
         })
+    }
+
+    /// Brings the blobs of the images to `layout`; says whether any had to be written.
+    fn export_blobs(&self, layout: &Path) -> Result<bool, Error> {
+        let mut written = false;
+        for (digest, (size, from)) in self.blobs() {
+            written |= export_blob(from, layout, &digest, size)?;
+        }
+        Ok(written)
     }
 
     /// The loadable file: the layout, and the list that Docker looks for. That list knows no

@@ -19,7 +19,7 @@ use fs_err as fs;
 use relaysmith::base::cache::Cache;
 use relaysmith::base::digest::Digest;
 use relaysmith::base::progress::{Progress, Silent, Task};
-use relaysmith::fetch::{Error, Fetched, Machine, Options, Patience, fetch, survey};
+use relaysmith::fetch::{Error, Fetched, Machine, Options, Patience, fetch, fetch_each, survey};
 use relaysmith::pins::{Evidence, Origin, Signature, Size, Source};
 use tempfile::TempDir;
 
@@ -527,6 +527,33 @@ fn what_is_stored_is_not_fetched_again() {
     assert!(bench.fetch(&source).unwrap().from().is_none());
     assert_eq!(server.requests().len(), 1);
     assert!(!bench.stored(&source, ".part").exists());
+}
+
+#[test]
+fn what_is_here_does_not_wait_for_what_is_not() {
+    // The large source comes only once something was done with the small one.
+    let (tell, told) = mpsc::channel();
+    let (tell, told) = (Mutex::new(tell), Mutex::new(told));
+    let server = Server::http(move |_, wire| {
+        let patience = Duration::from_secs(4);
+        match told.lock().unwrap().recv_timeout(patience) {
+            Ok(()) => whole(wire, &body()),
+            Err(_) => empty(wire, "404 Not Found", &[]),
+        }
+    });
+    let bench = Bench::new(&[&server.url]);
+    let (large, small) = (source(&body()), source(b"small"));
+    fs::write(bench.stored(&small, ""), b"small").unwrap();
+    let wanted = [Arc::new(large), Arc::new(small)];
+    let sizes = fetch_each(&wanted, &bench.options, &Silent, |fetched| {
+        let size = fetched.source().size;
+        if size == Size::Exactly(5) {
+            tell.lock().unwrap().send(()).unwrap();
+        }
+        size
+    });
+    // In the order in which they were wanted, not in that in which they came.
+    assert_eq!(sizes.unwrap(), wanted.map(|source| source.size));
 }
 
 #[test]
