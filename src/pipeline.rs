@@ -411,7 +411,9 @@ pub fn make_each(
                 target,
                 built,
             };
-            let (image, record) = gathered.image(&about, &store.layout(&about), progress)?;
+            let layers = image::layers(&about, &gathered.parts()?)?;
+            let image = image::assemble(&about, &layers, &store.layout(&about), progress)?;
+            let record = gathered.record(&about, &image).map_err(Error::Record)?;
             Ok((about, image, record))
         };
         targets.iter().map(assembled).collect()

@@ -1,15 +1,13 @@
 //! What the steps of a build gave for one target: the parts of an image, and their record.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::Error;
-use crate::base::progress::Progress;
 use crate::base::target::Target;
 use crate::build::outputs::{self, Built};
 use crate::build::plan::{Plan, Step};
 use crate::build::recipe::{Artifact, StepId};
-use crate::image::{self, About, Arm, Image, Licenses, Obfs4, OwnLayer, Parts};
+use crate::image::{About, Arm, Image, Licenses, Obfs4, OwnLayer, Parts};
 use crate::record::{self, Record};
 
 /// What the steps for one target gave.
@@ -33,21 +31,8 @@ impl Gathered<'_> {
             .artifact(artifact)
     }
 
-    /// The image, in the folder `layout`, and its record.
-    pub(super) fn image(
-        &self,
-        about: &About,
-        layout: &Path,
-        progress: &dyn Progress,
-    ) -> Result<(Image, Record), Error> {
-        let layers = image::layers(about, &self.parts()?)?;
-        let image = image::assemble(about, &layers, layout, progress)?;
-        let record = self.record(about, &image).map_err(Error::Record)?;
-        Ok((image, record))
-    }
-
     /// The files that go into the image.
-    fn parts(&self) -> Result<Parts, outputs::Error> {
+    pub(super) fn parts(&self) -> Result<Parts, outputs::Error> {
         let mut licenses = [Licenses::new(), Licenses::new(), Licenses::new()];
         let only_for = |name| self.plan.only_for(name, self.target);
         let (for_arm, for_obfs4) = (only_for(StepId::Nyx), only_for(StepId::Lyrebird));
@@ -101,7 +86,7 @@ impl Gathered<'_> {
     }
 
     /// All digests of a build.
-    fn record(&self, about: &About, image: &Image) -> Result<Record, String> {
+    pub(super) fn record(&self, about: &About, image: &Image) -> Result<Record, String> {
         let packages = self.plan.packages.as_ref();
         let source = packages.map_or(self.plan.named(&self.plan.zig), |it| &it.index);
         let toolchain = record::ToolchainRecord {
