@@ -59,6 +59,16 @@ if said=$(xtask check-torrc "$place/torrc" --role middle 2>&1) || ! grep --quiet
     printf 'error: expected tor to refuse it, got:\n%s\n' "$said" >&2
     exit 1
 fi
+# On a terminal what is wrong is in colour, and nothing else steers it.
+printf 'Nickname a\033[2Jb\n' >"$place/torrc"
+TERM=xterm script --quiet --command "target/debug/xtask check-torrc '$place/torrc' --without-tor" \
+    /dev/null >"$place/said" </dev/null
+if ! grep --quiet $'\033\\[1;31merror\033\\[0m: ' "$place/said" ||
+    sed $'s/\033\\[[01;]*[0-9]*m//g' "$place/said" | grep --quiet $'\033'; then
+    echo "error: on a terminal it says:" >&2
+    cat --show-nonprinting "$place/said" >&2
+    exit 1
+fi
 # What the check says of some hundreds of other torrcs is what this tor says.
 cargo test --quiet --locked --package relaysmith --test torrcs 2>&1 | tee "$place/agrees"
 if grep --quiet SKIPPED "$place/agrees"; then

@@ -1,6 +1,6 @@
 //! `check-torrc`: a torrc in, all there is to say about it out.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,13 +16,13 @@ use relaysmith::image::Variant;
 use relaysmith::pipeline::{self, Request};
 use serde_json::json;
 use similar::TextDiff;
-use torrc::check::{Disk, Severity, Starts, check_for, facts, fixed, with_what_tor_said};
+use torrc::check::{Disk, Finding, Severity, Starts, check_for, facts, fixed, with_what_tor_said};
 use torrc::{Role, UID};
 
 use crate::compose::recorded_as;
 use crate::options::{one_of, repository};
 use crate::torrc::write;
-use crate::ui::Ui;
+use crate::ui::{Colour, Piece, Ui};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -134,8 +134,6 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         }
         Err(why) => Some(why),
     };
-    let colour = std::io::stdout().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     if ui.wants_json() {
         ui.json(&json!({
             "role": checked.role,
@@ -145,7 +143,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         }))?;
     } else {
         for finding in &checked.findings {
-            ui.data(&finding.shown(colour))?;
+            ui.pieces(&pieces(finding))?;
         }
     }
     let count = |severity, one: &str| {
@@ -186,6 +184,18 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
 }
 
 /// As much of the file as a torrc may have and a byte more: a device has no end.
+fn pieces(finding: &Finding) -> Vec<Piece> {
+    let colour = match finding.severity {
+        Severity::Error => Colour::Red,
+        Severity::Warning => Colour::Yellow,
+        Severity::Note => Colour::Cyan,
+    };
+    let pieces = finding.pieces().into_iter();
+    pieces
+        .map(|(marked, text)| (marked.then_some(colour), text))
+        .collect()
+}
+
 fn read(path: &Path) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let file = fs_err::File::open(path)?;

@@ -18,7 +18,7 @@ use torrc::check::{check, facts, with_what_tor_said};
 use crate::check_torrc::{Tor, ask};
 use crate::compose::{Read, beside};
 use crate::options::{faults, repository};
-use crate::ui::Ui;
+use crate::ui::{Colour, Piece, Ui};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         ui.json(&checks)?;
     } else {
         for check in &checks {
-            ui.data(&line(check))?;
+            ui.pieces(&line(check))?;
         }
     }
     let fails = checks.iter().any(|check| check.state == State::Fail);
@@ -157,15 +157,18 @@ fn relays(args: &Args, files: &[Read]) -> Result<Vec<Check>> {
 }
 
 /// A line, and under it what fixes it.
-fn line(check: &Check) -> String {
-    let state = match check.state {
-        State::Ok => "ok",
-        State::Warn => "warn",
-        State::Fail => "fail",
+fn line(check: &Check) -> [Piece; 2] {
+    let (state, colour) = match check.state {
+        State::Ok => ("ok", Colour::Green),
+        State::Warn => ("warn", Colour::Yellow),
+        State::Fail => ("fail", Colour::Red),
     };
-    let line = format!("{state:<5} {:<11} {}", check.name, check.found);
-    match &check.fix {
-        Some(fix) => format!("{line}\n      fix: {fix}"),
-        None => line,
-    }
+    let fix = check.fix.iter().map(|fix| format!("\n      fix: {fix}"));
+    let rest = format!(
+        " {:<11} {}{}",
+        check.name,
+        check.found,
+        fix.collect::<String>()
+    );
+    [(Some(colour), format!("{state:<5}")), (None, rest)]
 }

@@ -1,6 +1,8 @@
 //! All output goes through here: data to standard output, everything else to standard
 //! error; bars on a terminal, plain lines elsewhere.
 
+mod colour;
+
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +12,8 @@ use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, Pr
 use relaysmith::base::progress::{Progress, Task};
 use serde::Serialize;
 
+use self::colour::painted;
+pub(crate) use self::colour::{Colour, Piece};
 use crate::options::Output;
 
 /// The one way out.
@@ -27,14 +31,16 @@ struct Screen {
     /// Present on a terminal only.
     bars: Option<MultiProgress>,
     quiet: bool,
-    colour: bool,
+    /// Whether results, and the rest, may be in colour.
+    colour: [bool; 2],
 }
 
 impl Ui {
     /// Output as the options, the terminal and `NO_COLOR` want it.
     pub(crate) fn new(options: &Output) -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let terminal = io::stderr().is_terminal() && variable("TERM").is_none_or(|t| t != "dumb");
+        let dumb = variable("TERM").is_some_and(|term| term == "dumb");
+        let terminal = io::stderr().is_terminal() && !dumb;
         let bars = (terminal && !options.quiet)
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         Self::to(
@@ -42,7 +48,8 @@ impl Ui {
             Box::new(io::stdout()),
             Box::new(io::stderr()),
             bars,
-            terminal && variable("NO_COLOR").is_none(),
+            [io::stdout().is_terminal(), terminal]
+                .map(|terminal| terminal && !dumb && variable("NO_COLOR").is_none()),
         )
     }
 
@@ -51,7 +58,7 @@ impl Ui {
         out: Box<dyn Write + Send>,
         err: Box<dyn Write + Send>,
         bars: Option<MultiProgress>,
-        colour: bool,
+        colour: [bool; 2],
     ) -> Self {
         let screen = Screen {
             out: Mutex::new(out),
@@ -88,6 +95,13 @@ impl Ui {
         self.print(&shown::lines(lines))
     }
 
+    /// The same, some words of them in colour on a terminal.
+    pub(crate) fn pieces(&self, pieces: &[Piece]) -> anyhow::Result<()> {
+        let [may_be, _] = self.screen.colour;
+        let piece = |(colour, text): &Piece| painted(colour.filter(|_| may_be), text);
+        self.print(&pieces.iter().map(piece).collect::<String>())
+    }
+
     /// Prints a JSON document that is there already.
     pub(crate) fn document(&self, json: &str) -> anyhow::Result<()> {
         self.print(&shown::json(json))
@@ -119,7 +133,7 @@ impl Ui {
 
     /// Says a line that even `--quiet` must show.
     pub(crate) fn warn(&self, line: &str) {
-        self.screen.labelled("warning", YELLOW, line);
+        self.screen.labelled("warning", Colour::Yellow, line);
     }
 
     /// Prints an error as a result of its own, for programs; people get their lines besides.
@@ -138,7 +152,8 @@ impl Ui {
             let hint = error.chain().find_map(hint);
             self.json_error(&error.to_string(), &causes, hint.as_deref());
         }
-        self.screen.labelled("error", RED, &error.to_string());
+        self.screen
+            .labelled("error", Colour::Red, &error.to_string());
         for cause in error.chain().skip(1) {
             self.screen.line(&format!("  caused by: {cause}"));
         }
@@ -149,7 +164,7 @@ impl Ui {
 
     /// Says what fixes an error that was said.
     pub(crate) fn hint(&self, fix: &str) {
-        self.screen.labelled("hint", CYAN, fix);
+        self.screen.labelled("hint", Colour::Cyan, fix);
     }
 }
 
@@ -309,18 +324,12 @@ impl Drop for Running {
 /// The version of the object that an error is with `--json`.
 const ERROR_FORMAT: u32 = 1;
 
-const RED: &str = "31";
-const YELLOW: &str = "33";
-const CYAN: &str = "36";
-
 impl Screen {
-    /// A line after a word in colour: the only escapes that are written.
-    fn labelled(&self, label: &str, colour: &str, line: &str) {
-        let line = shown::lines(line);
-        self.write(&match self.colour {
-            true => format!("\x1b[1;{colour}m{label}\x1b[0m: {line}"),
-            false => format!("{label}: {line}"),
-        });
+    /// A line after a word in colour.
+    fn labelled(&self, label: &str, colour: Colour, line: &str) {
+        let [_, may_be] = self.colour;
+        let label = painted(Some(colour).filter(|_| may_be), label);
+        self.write(&format!("{label}: {}", shown::lines(line)));
     }
 
     fn say(&self, line: &str) {
@@ -382,7 +391,7 @@ mod tests {
             Box::new(out.clone()),
             Box::new(err.clone()),
             None,
-            false,
+            [false; 2],
         );
         (ui, out, err)
     }

@@ -145,3 +145,17 @@ fn every_threat_has_its_tests() {
          `WRITE_THREATS=1 cargo test --package xtask --test documents`"
     );
 }
+
+/// What the picture of a build shows is what the build of today gives: `ci/pictures.sh` draws it.
+#[test]
+fn the_picture_of_a_build_shows_the_recorded_image() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let picture = fs_err::read_to_string(root.join("docs/pictures/build.svg")).unwrap();
+    let digest = picture.split("sha256:").nth(1).unwrap();
+    let digest = format!("sha256:{}", &digest[..64]);
+    let version = picture.split("dist/tor-").nth(1).unwrap();
+    let version = version.split("-x86_64-linux-musl-arm.tar").next().unwrap();
+    let record = root.join(format!("hashes/{version}-x86_64-linux-musl.json"));
+    let record = fs_err::read_to_string(record).unwrap();
+    assert!(record.contains(&digest), "{version} has no {digest}");
+}

@@ -24,8 +24,10 @@ pub(super) fn check(config: &mut Config, role: Role) {
         }
     }
     bursts(config);
+    // Where the unit is missing, the fix is the other option already.
     if let Some(setting) = config.one("BandwidthRate")
         && config.one("RelayBandwidthRate").is_none()
+        && !value::has_no_unit(&setting.value)
     {
         config.find(
             Note,

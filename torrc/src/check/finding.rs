@@ -195,63 +195,36 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// As it is displayed, with the colours of a terminal if `colour`.
-    pub fn shown(&self, colour: bool) -> String {
-        let text = self.to_string();
-        if !colour {
-            return text;
-        }
-        let paint = match self.severity {
-            Severity::Error => "\u{1b}[1;31m",
-            Severity::Warning => "\u{1b}[1;33m",
-            Severity::Note => "\u{1b}[1;36m",
+    /// As it is displayed, in pieces. Those with `true` are to catch the eye: the severity, and the
+    /// marks under the line.
+    pub fn pieces(&self) -> Vec<(bool, String)> {
+        let place = Place {
+            file: self.file.as_str().into(),
+            line: self.line.unwrap_or(0),
         };
-        const PLAIN: &str = "\u{1b}[0m";
-        let severity = self.severity.to_string();
-        let lines = text.split('\n').enumerate().map(|(number, line)| {
-            let marks = line
-                .strip_prefix("    | ")
-                .filter(|rest| rest.contains('^') && rest.trim_matches([' ', '^']).is_empty());
-            match (number, marks) {
-                (0, _) => line.replacen(
-                    &format!(": {severity}: "),
-                    &format!(": {paint}{severity}{PLAIN}: "),
-                    1,
-                ),
-                (_, Some(marks)) => format!("    | {paint}{marks}{PLAIN}"),
-                _ => line.to_owned(),
-            }
-        });
-        lines.collect::<Vec<_>>().join("\n")
+        // A value may hold the end of a line, and what looks like a finding after it.
+        let (what, fix) = (said(&self.what), said(&self.fix));
+        let mut pieces = vec![
+            (false, format!("{place}: ")),
+            (true, self.severity.to_string()),
+            (false, format!(": {what} [{}]", self.rule)),
+        ];
+        if let Some(excerpt) = &self.excerpt {
+            let (line, before) = (shown::line(&excerpt.text), " ".repeat(excerpt.from));
+            pieces.push((false, format!("\n    | {line}\n    | {before}")));
+            pieces.push((true, "^".repeat(excerpt.length)));
+        }
+        pieces.push((false, format!("\n    fix: {fix}")));
+        let manual = self.manual.iter();
+        pieces.extend(manual.map(|manual| (false, format!("\n    manual: {manual}"))));
+        pieces
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = Place {
-            file: self.file.as_str().into(),
-            line: self.line.unwrap_or(0),
-        };
-        let Self {
-            severity,
-            rule,
-            what,
-            fix,
-            ..
-        } = self;
-        // A value may hold the end of a line, and what looks like a finding after it.
-        let (what, fix) = (said(what), said(fix));
-        write!(f, "{place}: {severity}: {what} [{rule}]")?;
-        if let Some(excerpt) = &self.excerpt {
-            let (from, length) = (excerpt.from, excerpt.length);
-            write!(f, "\n    | {}", shown::line(&excerpt.text))?;
-            write!(f, "\n    | {}{}", " ".repeat(from), "^".repeat(length))?;
-        }
-        write!(f, "\n    fix: {fix}")?;
-        match &self.manual {
-            Some(manual) => write!(f, "\n    manual: {manual}"),
-            None => Ok(()),
-        }
+        let mut pieces = self.pieces().into_iter();
+        pieces.try_for_each(|(_, piece)| f.write_str(&piece))
     }
 }
 

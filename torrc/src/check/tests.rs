@@ -592,7 +592,6 @@ fn the_guide_of_2016() {
     insta::assert_snapshot!(found(Role::Bridge), @r"
     2 warning dirport
     4 error bandwidth-without-unit
-    4 note bandwidth-of-all
     5 warning bandwidth-without-unit
     - note socks-port
     - note data-directory
@@ -600,7 +599,6 @@ fn the_guide_of_2016() {
     insta::assert_snapshot!(found(Role::Middle), @r"
     2 warning dirport
     4 error bandwidth-without-unit
-    4 note bandwidth-of-all
     5 warning bandwidth-without-unit
     - note socks-port
     - note exit-relay-unset
@@ -609,7 +607,6 @@ fn the_guide_of_2016() {
     insta::assert_snapshot!(found(Role::Exit), @r"
     2 warning dirport
     4 error bandwidth-without-unit
-    4 note bandwidth-of-all
     5 warning bandwidth-without-unit
     - note socks-port
     - warning exit-relay-unset

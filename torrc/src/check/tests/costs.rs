@@ -118,7 +118,7 @@ fn no_torrc_takes_long() {
     ] {
         let begun = Instant::now();
         let checked = check("torrc", text.as_bytes(), None, &files);
-        let shown: usize = checked.findings.iter().map(|it| it.shown(true).len()).sum();
+        let shown: usize = checked.findings.iter().map(|it| it.to_string().len()).sum();
         let took = begun.elapsed();
         assert!(took.as_secs() < 60, "{what}: {took:?}");
         assert!(shown < 64 << 20, "{what}: {shown} bytes");
