@@ -3,9 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use super::relay::{port, space, torrc};
+use super::relay::{data, port, space, torrc};
 use super::{Asked, Check, State, engine, host, resolver};
 use crate::base::digest::Digest;
+use crate::host::{Host, HostTorrc, services};
 
 #[test]
 fn each_check_says_what_it_found_and_what_mends_it() {
@@ -147,4 +148,30 @@ fn each_check_says_what_it_found_and_what_mends_it() {
         );
         assert_eq!(check.fix.is_none(), state == State::Ok, "{check:?}");
     }
+}
+
+/// What is to be pasted means the very folder, whatever is in its name.
+#[test]
+fn a_command_names_one_folder_whatever_it_is_called() {
+    let image = format!("registry.example.org/tor@{}", Digest::sha256(b"image"));
+    let host = Host {
+        image: image.parse().unwrap(),
+        user: 45553,
+        open_files: 65536,
+        bind: &[],
+        data: Path::new("/srv/tor data"),
+    };
+    let text = "Nickname relay1\nContactInfo a@example.org\nORPort 9001\nSocksPort 0\n\
+                DataDirectory /tordata\nExitRelay 0\n";
+    let torrc = HostTorrc {
+        path: Path::new("/srv/torrc"),
+        text: text.as_bytes(),
+        files: &::torrc::check::Memory::default(),
+    };
+    let service = services(&host, &[torrc]).unwrap().remove(0);
+    let fix = data(&service, Ok((true, 0, 0o755))).fix.unwrap();
+    assert_eq!(
+        fix,
+        "sudo chown -R 45553:45553 '/srv/tor data/relay1' && sudo chmod 700 '/srv/tor data/relay1'"
+    );
 }
