@@ -9,3 +9,4 @@ ci/running.sh
 ci/docker.sh
 ci/monitoring.sh
 ci/notice.sh
+ci/quadlet.sh
