@@ -234,6 +234,127 @@ fn several_runs_that_meet_a_spoilt_output_make_it_once() {
     }
 }
 
+/// Two processes meet one output that is not whole: one of them makes it, both get it, and
+/// what else is kept stays. Both have seen the spoilt one before either may replace it.
+#[test]
+fn two_processes_that_meet_a_spoilt_output_make_it_once() {
+    let step = step("a: 1");
+    if let Some(cache) = std::env::var_os(CHILD) {
+        let cache = Path::new(&cache);
+        let store = Store::open(cache).unwrap();
+        assert!(store.find(&step).unwrap().is_none());
+        let note = |what| fs::write(cache.join(format!("{what}-{}", std::process::id())), "");
+        note("met").unwrap();
+        let (built, new) = make(&store, &step);
+        assert_eq!(fs::read(built.path().join("run")).unwrap(), b"a: 1");
+        if new {
+            note("made").unwrap();
+        }
+        return;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let store = Store::open(cache.path()).unwrap();
+    let other = self::step("a: 2");
+    make(&store, &other);
+    make(&store, &step);
+    fs::write(store.folder(&step.key).join("out/run"), "spoilt").unwrap();
+    let noted = |what: &str| {
+        let names = fs::read_dir(cache.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with(what)).count()
+    };
+    let claim = store.claim(&step.key, || {}).unwrap();
+    let name = "two_processes_that_meet_a_spoilt_output_make_it_once";
+    let mut children = [(); 2].map(|()| child(name, cache.path(), ""));
+    let until = Instant::now() + Duration::from_secs(60);
+    while noted("met-") < 2 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let (met, made) = (noted("met-"), noted("made-"));
+    drop(claim);
+    for child in &mut children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!((met, made, noted("made-")), (2, 0, 1));
+    assert!(store.find(&step).unwrap().is_some());
+    assert!(store.find(&other).unwrap().is_some());
+    assert_eq!(fs::read_dir(store.work()).unwrap().count(), 0);
+}
+
+/// A run is killed after each of its writes in turn, from the first that clears a spoilt
+/// output to the one that gives the new one its name: only then is it found, before it can be
+/// made, and neither an unfinished folder nor a lost neighbour is left.
+#[test]
+fn killed_after_any_write_a_run_leaves_a_store_that_is_whole() {
+    type Write = fn(&Path, &Path, &[u8]);
+    let writes: [(&str, Write); 15] = [
+        ("nothing", |_, _, _| {}),
+        ("a file is cleared", |_, old, _| {
+            fs::remove_file(old.join("out/lib/a")).unwrap();
+        }),
+        ("all files are cleared", |_, old, _| {
+            fs::remove_dir_all(old.join("out")).unwrap();
+        }),
+        ("the label is cleared", |_, old, _| {
+            fs::remove_file(old.join("step.json")).unwrap();
+        }),
+        ("the folder is cleared", |_, old, _| {
+            fs::remove_dir(old).unwrap()
+        }),
+        ("a workspace", |work, _, _| fs::create_dir(work).unwrap()),
+        ("its lock", |work, _, _| {
+            fs::write(work.join(".lock"), "").unwrap();
+        }),
+        ("a file of the output", |work, _, _| {
+            fs::create_dir(work.join("out")).unwrap();
+            fs::write(work.join("out/run"), "a").unwrap();
+        }),
+        ("the output", |work, _, _| fill(&work.join("out"), "a: 1")),
+        ("the folder to keep", |work, _, _| {
+            fs::create_dir(work.join("kept")).unwrap();
+        }),
+        ("the output in it", |work, _, _| {
+            fs::rename(work.join("out"), work.join("kept/out")).unwrap();
+        }),
+        ("an empty label", |work, _, _| {
+            fs::write(work.join("kept/step.json"), "").unwrap();
+        }),
+        ("half a label", |work, _, label| {
+            fs::write(work.join("kept/step.json"), &label[..label.len() / 2]).unwrap();
+        }),
+        ("the label", |work, _, label| {
+            fs::write(work.join("kept/step.json"), label).unwrap();
+        }),
+        ("the name", |work, at, _| {
+            fs::rename(work.join("kept"), at).unwrap()
+        }),
+    ];
+    let (step, other) = (step("a: 1"), step("a: 2"));
+    for last in 0..writes.len() {
+        let what = writes[last].0;
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open(cache.path()).unwrap();
+        make(&store, &other);
+        make(&store, &step);
+        let (folder, work) = (store.folder(&step.key), store.work().join("killed"));
+        let label = fs::read(folder.join("step.json")).unwrap();
+        fs::write(folder.join("out/run"), "spoilt").unwrap();
+        for (_, write) in &writes[..=last] {
+            write(&work, &folder, &label);
+        }
+        let store = Store::open(cache.path()).unwrap();
+        assert_eq!(fs::read_dir(store.work()).unwrap().count(), 0, "{what}");
+        let finished = last + 1 == writes.len();
+        assert_eq!(store.find(&step).unwrap().is_some(), finished, "{what}");
+        let (built, new) = make(&store, &step);
+        assert_eq!(new, !finished, "{what}");
+        let run = fs::read(built.path().join("run")).unwrap();
+        assert_eq!(run, b"a: 1", "{what}");
+        assert!(store.find(&step).unwrap().is_some(), "{what}");
+        assert!(store.find(&other).unwrap().is_some(), "{what}");
+    }
+}
+
 /// Work that is under way stays, and so does what cannot be looked into; the rest goes.
 #[test]
 fn only_abandoned_work_is_swept() {
