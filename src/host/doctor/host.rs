@@ -103,7 +103,7 @@ pub(super) fn clock(synchronized: Option<&str>) -> Check {
         ),
         None => Check::warn(
             "clock",
-            "whether it is synchronised was not to be found out: timedatectl does not say",
+            "could not tell whether it is synchronised: timedatectl does not say",
             "check whether `date --utc` is right, and let chrony or systemd-timesyncd keep it so",
         ),
     }

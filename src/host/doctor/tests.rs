@@ -9,7 +9,7 @@ use crate::base::digest::Digest;
 use crate::host::{Host, HostTorrc, services};
 
 #[test]
-fn each_check_says_what_it_found_and_what_mends_it() {
+fn each_check_says_what_it_found_and_what_fixes_it() {
     let digest = Digest::sha256(b"config");
     let (id, name) = (digest.to_string(), "relaysmith/tor:1");
     let yes = Asked::Yes;
