@@ -179,6 +179,27 @@ fn findings_are_data_and_set_the_exit_code() {
     assert!(err(&missing).contains("`none`"), "{}", err(&missing));
 }
 
+/// A cache that is not fit for use and a version that is not pinned show that both are asked for.
+#[test]
+fn tor_is_looked_for_where_and_as_the_options_say() {
+    let directory = tempfile::tempdir().unwrap();
+    fs_err::write(directory.path().join("torrc"), "ORPort 9001\n").unwrap();
+    fs_err::write(directory.path().join("file"), "").unwrap();
+    let not_asked = |more: &[&str]| {
+        let arguments = [&["check-torrc", "torrc", "--json"], more].concat();
+        let json = xtask(directory.path(), &arguments, "");
+        let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        json["tor_not_asked"].as_str().unwrap().to_owned()
+    };
+    let not_built = "it is not built here yet; `cargo xtask build-image` builds it";
+    assert_eq!(not_asked(&["--cache-dir", "other"]), not_built);
+    assert!(directory.path().join("other/built").is_dir());
+    let why = not_asked(&["--cache-dir", "file"]);
+    assert!(why.contains("file"), "{why}");
+    let why = not_asked(&["--tor-version", "9.9.9.9"]);
+    assert!(why.contains("9.9.9.9"), "{why}");
+}
+
 #[test]
 fn what_a_torrc_includes_lies_beside_it() {
     let directory = tempfile::tempdir().unwrap();
