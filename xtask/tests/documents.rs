@@ -159,3 +159,36 @@ fn the_picture_of_a_build_shows_the_recorded_image() {
     let record = fs_err::read_to_string(record).unwrap();
     assert!(record.contains(&digest), "{version} has no {digest}");
 }
+
+/// The paths of the repository that a text names, from `heads` on.
+fn paths<'a>(text: &'a str, heads: &[&str]) -> BTreeSet<&'a str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "_-./*<>".contains(c)));
+    let words = words.map(|word| word.trim_end_matches(['.', '/']));
+    words
+        .filter(|word| heads.iter().any(|head| word.starts_with(head)))
+        .filter(|word| !word.contains(['*', '<', '>']))
+        .collect()
+}
+
+#[test]
+fn every_path_that_is_pointed_at_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let heads = ["src/", "xtask/", "ci/", ".ci/", "docs/", "tests/", "torrc/"];
+    let mut seen = 0;
+    let mut stale = Vec::new();
+    for file in ["ARCHITECTURE.md", "CONTRIBUTING.md", "sources.toml"] {
+        let text = fs_err::read_to_string(root.join(file)).unwrap();
+        // What is in a source that is pinned is not in the repository.
+        let lines = text
+            .lines()
+            .filter(|line| file.ends_with(".md") || line.starts_with('#'));
+        for path in lines.flat_map(|line| paths(line, &heads)) {
+            seen += 1;
+            if !root.join(path).exists() {
+                stale.push(format!("{file}: {path}"));
+            }
+        }
+    }
+    assert!(stale.is_empty(), "these do not exist: {stale:#?}");
+    assert!(seen > 10, "{seen} paths");
+}
