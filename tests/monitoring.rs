@@ -51,6 +51,7 @@ fn two_relays() -> Vec<Service> {
         image: format!("sha256:{}", "0".repeat(64)).parse().unwrap(),
         user: UID,
         open_files: 65536,
+        memory: 2048,
         bind: &[],
         data: Path::new("/srv/tor/data"),
     };

@@ -104,12 +104,18 @@ fn write(text: &mut String, service: &Service, form: Form) -> std::fmt::Result {
     writeln!(text, "    user: {}", quoted(&user))?;
     if one_machine {
         writeln!(text, "    restart: \"unless-stopped\"")?;
+        writeln!(text, "    mem_limit: \"{}m\"", service.memory)?;
     } else {
         writeln!(text, "    deploy:")?;
         writeln!(text, "      replicas: 1")?;
         // Two of one identity must never run at once.
         writeln!(text, "      update_config: {{order: \"stop-first\"}}")?;
         writeln!(text, "      restart_policy: {{condition: \"any\"}}")?;
+        let memory = service.memory;
+        writeln!(
+            text,
+            "      resources: {{limits: {{memory: \"{memory}m\"}}}}"
+        )?;
     }
     writeln!(
         text,

@@ -32,6 +32,7 @@ pub fn docker_run(service: &Service) -> String {
     }
     let files = service.open_files;
     words.push(format!("--ulimit nofile={files}:{files}"));
+    words.push(format!("--memory {}m", service.memory));
     words.push("--log-driver json-file".to_owned());
     words.extend(LOG.map(|(option, value)| format!("--log-opt {option}={value}")));
     words.push(quoted(&service.image.to_string()));

@@ -223,7 +223,7 @@ fn stateful_set(service: &Service, files: &[(String, String)], way: Way) -> Valu
                         },
                         "resources": {
                             "requests": {"cpu": "100m", "memory": "512Mi"},
-                            "limits": {"memory": "2Gi"},
+                            "limits": {"memory": format!("{}Mi", service.memory)},
                         },
                         "startupProbe": probe(start),
                         "readinessProbe": probe(u64::from(health.retries)),

@@ -57,8 +57,8 @@ fn write(text: &mut String, service: &Service) -> std::fmt::Result {
     writeln!(text, "LogDriver=journald")?;
     writeln!(
         text,
-        "PodmanArgs=--stop-signal {STOP_SIGNAL} --stop-timeout {} --ulimit nofile={files}:{files}",
-        service.stop_seconds
+        "PodmanArgs=--stop-signal {STOP_SIGNAL} --stop-timeout {} --ulimit nofile={files}:{files} --memory {}m",
+        service.stop_seconds, service.memory
     )?;
     if service.has_low_port() {
         writeln!(text, "PodmanArgs=--sysctl {LOW_PORTS}")?;

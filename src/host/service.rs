@@ -56,6 +56,8 @@ pub struct Service {
     pub stop_seconds: u64,
     /// The most files and connections it may have open.
     pub open_files: u32,
+    /// The most memory that it may use, in MiB.
+    pub memory: u32,
 }
 
 /// A port that is published.
@@ -101,6 +103,8 @@ pub struct Host<'a> {
     /// The most files and connections each may have open. Tor takes all it gets; a relay
     /// needs one for each other relay and user, some ten thousand.
     pub open_files: u32,
+    /// The most memory that each may use, in MiB. Tor's queues get half of it.
+    pub memory: u32,
     /// The address of the host that each relay's ports are published on: one for each, one for
     /// all, or none.
     pub bind: &'a [IpAddr],
@@ -188,6 +192,7 @@ fn find(host: &Host<'_>, source: &HostTorrc<'_>, bind: Option<IpAddr>) -> Result
             config: HostPath::new(directory)?,
             data: HostPath::new(&host.data.join(short))?,
             open_files: host.open_files,
+            memory: host.memory,
             role: checked.role,
             metrics: facts.metrics,
             wants_obfs4: facts.wants_obfs4,

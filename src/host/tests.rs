@@ -21,6 +21,7 @@ fn described(torrcs: &[String], bind: &[IpAddr], files: &dyn Files) -> Result<Ve
         image: format!("registry.example.org/tor@{DIGEST}").parse()?,
         user: 45553,
         open_files: 65536,
+        memory: 2048,
         bind,
         data: Path::new("/srv/tor/data"),
     };
@@ -161,6 +162,7 @@ fn a_swarm() {
           replicas: 1
           update_config: {order: "stop-first"}
           restart_policy: {condition: "any"}
+          resources: {limits: {memory: "2048m"}}
         # Tor takes leave of its circuits before it goes.
         stop_signal: "SIGINT"
         stop_grace_period: "45s"

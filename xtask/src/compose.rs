@@ -42,6 +42,10 @@ Exit codes: 0 done, 1 failed, 2 wrong command line";
 /// What each relay may have open unless told otherwise.
 const OPEN_FILES: u32 = 65536;
 
+/// The most memory that a relay may use, in MiB, unless something else is wanted: tor needs one
+/// gigabyte for a fast relay, and more for an exit.
+pub(crate) const MEMORY: u32 = 2048;
+
 /// The arguments of `compose`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -60,6 +64,10 @@ pub(crate) struct Args {
     /// it has itself [default: 65536]
     #[arg(long, value_name = "N")]
     open_files: Option<u32>,
+    /// The most memory that each relay may use, in MiB; tor's queues get half of it
+    /// [default: 2048]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(128..))]
+    memory: Option<u32>,
     /// Publish the ports on this address of the host alone: once for all relays, or once for each
     /// in the order of their torrcs [default: on all addresses]
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["swarm", "kubernetes"])]
@@ -120,8 +128,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
     /// Replace files that are there; what their first line was told stays as it is unless it is
-    /// told otherwise now: --uid, --open-files, --bind, --ipv6, --data, --monitoring, --notice and
-    /// their images
+    /// told otherwise now: --uid, --open-files, --memory, --bind, --ipv6, --data, --monitoring,
+    /// --notice and their images
     #[arg(long)]
     force: bool,
 }
@@ -151,6 +159,7 @@ fn kept(args: &Args, services: &[Service]) -> Args {
     if let Some(Earlier { args: told }) = told {
         args.uid = args.uid.or(told.uid);
         args.open_files = args.open_files.or(told.open_files);
+        args.memory = args.memory.or(told.memory);
         args.data = args.data.or(told.data);
         args.ipv6 = args.ipv6.or(told.ipv6);
         let other_form = args.docker_run || args.systemd || args.swarm || args.kubernetes.is_some();
@@ -178,6 +187,7 @@ fn command(args: &Args) -> String {
     };
     option("uid", args.uid.map(|uid| uid.to_string()));
     option("open-files", args.open_files.map(|files| files.to_string()));
+    option("memory", args.memory.map(|memory| memory.to_string()));
     for address in &args.bind {
         option("bind", Some(address.to_string()));
     }
@@ -428,6 +438,7 @@ fn read(args: &Args, files: &[Read]) -> Result<Vec<Service>> {
         image: args.image.clone(),
         user: args.uid.unwrap_or(UID),
         open_files: args.open_files.unwrap_or(OPEN_FILES),
+        memory: args.memory.unwrap_or(MEMORY),
         bind: &args.bind,
         data: &data,
     };

@@ -16,7 +16,7 @@ use torrc::UID;
 use torrc::check::{check, facts, with_what_tor_said};
 
 use crate::check_torrc::{Tor, ask};
-use crate::compose::{Read, beside};
+use crate::compose::{MEMORY, Read, beside};
 use crate::options::{faults, repository};
 use crate::ui::{Colour, Piece, Ui};
 
@@ -134,6 +134,7 @@ fn relays(args: &Args, files: &[Read]) -> Result<Vec<Check>> {
         image,
         user: args.uid,
         open_files: args.open_files,
+        memory: MEMORY,
         bind: &args.bind,
         data: &data,
     };

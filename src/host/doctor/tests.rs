@@ -158,6 +158,7 @@ fn a_command_names_one_folder_whatever_it_is_called() {
         image: image.parse().unwrap(),
         user: 45553,
         open_files: 65536,
+        memory: 2048,
         bind: &[],
         data: Path::new("/srv/tor data"),
     };

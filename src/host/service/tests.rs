@@ -24,6 +24,7 @@ fn described(image: &str, torrcs: &[(&str, String)]) -> Result<Vec<Service>, Err
         image: image.parse()?,
         user: 45553,
         open_files: 65536,
+        memory: 2048,
         bind: &[],
         data: Path::new("/srv/tor/data"),
     };
@@ -61,6 +62,7 @@ fn three_renderings_of_one_description() {
         command: ["-f", "/usr/local/etc/tor/torrc.bridge"]
         user: "45553:45553"
         restart: "unless-stopped"
+        mem_limit: "2048m"
         # Tor takes leave of its circuits before it goes.
         stop_signal: "SIGINT"
         stop_grace_period: "75s"
@@ -107,6 +109,7 @@ fn three_renderings_of_one_description() {
         --mount type=bind,source=/srv/tor/config,target=/usr/local/etc/tor,readonly \
         --mount type=bind,source=/srv/tor/data/relay1,target=/tordata \
         --ulimit nofile=65536:65536 \
+        --memory 2048m \
         --log-driver json-file \
         --log-opt max-size=10m \
         --log-opt max-file=3 \
@@ -142,7 +145,7 @@ fn three_renderings_of_one_description() {
     HealthStartPeriod=1200s
     HealthRetries=3
     LogDriver=journald
-    PodmanArgs=--stop-signal SIGINT --stop-timeout 75 --ulimit nofile=65536:65536
+    PodmanArgs=--stop-signal SIGINT --stop-timeout 75 --ulimit nofile=65536:65536 --memory 2048m
 
     [Service]
     Restart=always
@@ -347,4 +350,5 @@ fn docker_compose_reads_it_back() {
     assert_eq!(read["read_only"], true);
     assert_eq!(read["ports"].as_array().unwrap().len(), 2);
     assert_eq!(read["ulimits"]["nofile"]["hard"], 65536);
+    assert_eq!(read["mem_limit"], "2048m");
 }
