@@ -118,10 +118,11 @@ pub(super) fn check(config: &mut Config) {
                 .parse::<u64>()
                 .is_ok_and(|number| (*least..=*most).contains(&number))
         {
-            let what = format!(
-                "`{}` is not {least} to {most}: tor does not start",
-                setting.value
-            );
+            let range = match least == most {
+                true => least.to_string(),
+                false => format!("{least} to {most}"),
+            };
+            let what = format!("`{}` is not {range}: tor does not start", setting.value);
             config.find(
                 Error,
                 "onion-service-lines",

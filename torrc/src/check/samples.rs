@@ -132,7 +132,9 @@ fn comments(config: &mut Config) {
             continue;
         };
         let (before, after) = line.split_at(hash);
-        let inside = !before.ends_with(char::is_whitespace);
+        // A number is whole without what follows: `SocksPort 0#none` says what it means.
+        let number = setting.value.parse::<u64>().is_ok();
+        let inside = !before.ends_with(char::is_whitespace) && !number;
         let contact = setting.option.name == "ContactInfo";
         let (severity, end) = if inside || (contact && is_contact(after)) {
             (Warning, "")

@@ -117,6 +117,9 @@ fn plugin(
                 "delete the line",
             );
         } else if !addressed.contains(&name) {
+            // Each gets a port of its own: the lines are pasted together.
+            let before = started.iter().filter(|name| !addressed.contains(*name));
+            let port = 8443 + before.count();
             config.find(
                 Error,
                 "transport-port",
@@ -124,7 +127,7 @@ fn plugin(
                 format!(
                     "`{name}` has no address: it listens on a port that the container does not publish, and on another one after each start"
                 ),
-                Fix::add(format!("ServerTransportListenAddr {name} 0.0.0.0:8443")),
+                Fix::add(format!("ServerTransportListenAddr {name} 0.0.0.0:{port}")),
             );
         }
         started.insert(name);

@@ -453,6 +453,7 @@ pub(super) const KINDS: &[(Role, &str, &[&str])] = &[
         &[],
     ),
     (Role::Middle, "NumCPUs 2 # two", &[]),
+    (Role::Middle, "NumCPUs 2#two", &[]),
     // Families and addresses.
     (
         Role::Middle,
@@ -894,4 +895,29 @@ fn what_to_write_instead() {
     let latin = b"ContactInfo J\xf6rg <a@example.org>\n";
     let findings = check("torrc", latin, Some(Role::Middle), &Memory::default()).findings;
     assert_eq!(findings[0].rule, "not-utf8");
+}
+
+/// What is pasted together must not collide.
+#[test]
+fn transports_without_an_address_get_a_port_each() {
+    let text = b"BridgeRelay 1\nServerTransportPlugin meek,obfs4 exec /usr/local/bin/lyrebird\n";
+    let findings = check("torrc", text, Some(Role::Bridge), &Memory::default()).findings;
+    let edits: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.rule == "transport-port")
+        .filter_map(|finding| finding.edit.clone())
+        .collect();
+    let line = |name, port| Edit::Add(format!("ServerTransportListenAddr {name} 0.0.0.0:{port}"));
+    assert_eq!(edits, [line("meek", 8443), line("obfs4", 8444)]);
+}
+
+#[test]
+fn a_range_of_one_number_is_said_as_that_number() {
+    let text = b"HiddenServiceDir /tordata/hs\nHiddenServiceVersion 2\nHiddenServicePort 80\n";
+    let findings = check("torrc", text, Some(Role::Middle), &Memory::default()).findings;
+    let what = "`2` is not 3: tor does not start";
+    assert!(
+        findings.iter().any(|finding| finding.what == what),
+        "{findings:?}"
+    );
 }
