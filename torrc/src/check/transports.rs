@@ -29,8 +29,10 @@ pub(super) fn check(config: &mut Config, starts: Starts) {
         .flat_map(|listen| names(&listen.value))
         .collect();
     let mut started: HashSet<String> = HashSet::new();
+    // Each that has none is offered one of its own: the lines are pasted together.
+    let mut port = 8443;
     for setting in &plugins {
-        plugin(config, setting, &addressed, starts, &mut started);
+        plugin(config, setting, &addressed, starts, &mut started, &mut port);
     }
     let mut placed: HashSet<String> = HashSet::new();
     for setting in &listens {
@@ -72,6 +74,7 @@ fn plugin(
     addressed: &HashSet<String>,
     starts: Starts,
     started: &mut HashSet<String>,
+    port: &mut usize,
 ) {
     let words: Vec<&str> = setting.value.split_ascii_whitespace().collect();
     let own = names(&setting.value);
@@ -117,9 +120,6 @@ fn plugin(
                 "delete the line",
             );
         } else if !addressed.contains(&name) {
-            // Each gets a port of its own: the lines are pasted together.
-            let before = started.iter().filter(|name| !addressed.contains(*name));
-            let port = 8443 + before.count();
             config.find(
                 Error,
                 "transport-port",
@@ -129,6 +129,7 @@ fn plugin(
                 ),
                 Fix::add(format!("ServerTransportListenAddr {name} 0.0.0.0:{port}")),
             );
+            *port += 1;
         }
         started.insert(name);
     }
