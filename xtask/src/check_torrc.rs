@@ -34,10 +34,10 @@ or a danger; a warning, that it runs but not as it should; a note is worth knowi
 in brackets stays the same from version to version. What `%include` names is read from the
 file's own directory where the container has /usr/local/etc/tor.
 
-At last tor itself is asked, the one that `cargo xtask build-image` has built, in a sandbox
-without a network and with the image's defaults; what only it finds is called [tor].
+Last, the tor that `cargo xtask build-image` has built reads the file too, in a sandbox without
+a network and with the image's defaults; what only tor finds is called [tor].
 
---fix writes what is sure to be right into FILE.fixed, and shows what it changes.
+--fix makes the changes that are certain, writes the result to FILE.fixed and shows the difference.
 
 Exit codes: 0 neither errors nor warnings, 1 some, or failed, 2 wrong command line";
 
@@ -123,7 +123,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     };
     let mut checked = check_for(starts, &name, &text, args.role, &files);
     let asked = match args.without_tor {
-        true => Err("as was wanted".to_owned()),
+        true => Err("--without-tor was given".to_owned()),
         false => ask(&args.tor, &name, &text, &files),
     };
     let not_asked = match asked {
@@ -203,12 +203,12 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Writes the file with what is sure to be right beside the old one.
+/// Writes the file, with the changes that are certain, beside the old one.
 fn fix(args: &Args, name: &str, text: &[u8], role: Role, files: &Disk, ui: &Ui) -> Result<()> {
     let fixed = fixed(name, text, Some(role), files);
     let before = String::from_utf8_lossy(text);
     if fixed == before {
-        ui.say("nothing is changed: what is to do needs you");
+        ui.say("nothing was changed: what is left takes a decision of yours");
         return Ok(());
     }
     if !ui.wants_json() {
@@ -218,7 +218,7 @@ fn fix(args: &Args, name: &str, text: &[u8], role: Role, files: &Disk, ui: &Ui) 
         ui.data(shown.trim_end())?;
     }
     if args.file == Path::new("-") {
-        ui.say("standard input has no place beside it: nothing is written");
+        ui.say("nothing was written: there is no file beside standard input to write to");
         return Ok(());
     }
     let mut path = args.file.clone().into_os_string();
