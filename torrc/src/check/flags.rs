@@ -45,34 +45,52 @@ pub(super) fn check(config: &mut Config) {
                 group.is_some_and(|_| flag[13..].parse::<u32>().is_err())
             };
             let stray = |flag: &&String| !flag.eq_ignore_ascii_case("prometheus");
+            let one = "take one of the two away";
             let wrong = if unix && !sockets {
-                Some(format!("`{name}` cannot be a socket"))
+                Some((
+                    format!("`{name}` cannot be a socket"),
+                    "write a port, or an address and a port",
+                ))
             } else if metrics && chosen {
-                Some("`auto` is nothing for this option".to_owned())
+                Some((
+                    "`auto` is nothing for this option".to_owned(),
+                    "write the number of a port",
+                ))
             } else if let (true, Some(flag)) = (metrics, listener.flags().iter().find(stray)) {
-                Some(format!("`{flag}` is nothing that tor knows of `{name}`"))
+                Some((
+                    format!("`{flag}` is nothing that tor knows of `{name}`"),
+                    "delete that word",
+                ))
             } else if let Some(flag) = listener.flags().iter().find(group) {
-                Some(format!("`{flag}` has no number"))
+                Some((
+                    format!("`{flag}` has no number"),
+                    "write a number after `SessionGroup=`, or delete that word",
+                ))
             } else if !serves
                 && both("NoIPv4Traffic", "NoIPv6Traffic")
                 && !listener.has("OnionTrafficOnly")
             {
-                Some("`NoIPv4Traffic` and `NoIPv6Traffic` leave nothing of the port".to_owned())
+                let what = "`NoIPv4Traffic` and `NoIPv6Traffic` leave nothing of the port";
+                Some((what.to_owned(), one))
             } else if serves && both("NoListen", "NoAdvertise") {
-                Some("`NoListen` and `NoAdvertise` leave nothing of the port".to_owned())
+                let what = "`NoListen` and `NoAdvertise` leave nothing of the port";
+                Some((what.to_owned(), one))
             } else if serves && both("IPv4Only", "IPv6Only") {
-                Some("`IPv4Only` and `IPv6Only` leave nothing of the port".to_owned())
+                let what = "`IPv4Only` and `IPv6Only` leave nothing of the port";
+                Some((what.to_owned(), one))
             } else if serves && listener.has("IPv6Only") && family == Some(true) {
-                Some("the address is of IPv4, and `IPv6Only` is said".to_owned())
+                let what = "the address is of IPv4, and `IPv6Only` is said";
+                Some((what.to_owned(), one))
             } else if serves && listener.has("IPv4Only") && family == Some(false) {
-                Some("the address is of IPv6, and `IPv4Only` is said".to_owned())
+                let what = "the address is of IPv6, and `IPv4Only` is said";
+                Some((what.to_owned(), one))
             } else if !serves && !unix && listener.flags().iter().any(is_socket) {
-                Some("the port is not a socket, and what is said is of sockets".to_owned())
+                let what = "the port is not a socket, and what is said is of sockets";
+                Some((what.to_owned(), "delete the words about sockets"))
             } else {
                 None
             };
-            if let Some(wrong) = wrong {
-                let fix = "take one of the two away";
+            if let Some((wrong, fix)) = wrong {
                 config.find(
                     Error,
                     "port-flags",

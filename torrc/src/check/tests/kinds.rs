@@ -921,3 +921,38 @@ fn a_range_of_one_number_is_said_as_that_number() {
         "{findings:?}"
     );
 }
+
+/// A fix speaks of what is on the line.
+#[test]
+fn what_to_do_about_the_words_after_a_port() {
+    for (line, fix) in [
+        (
+            "ORPort unix:/tmp/x",
+            "write a port, or an address and a port",
+        ),
+        ("MetricsPort auto", "write the number of a port"),
+        ("MetricsPort 9035 what", "delete that word"),
+        (
+            "SocksPort 9050 SessionGroup=x",
+            "write a number after `SessionGroup=`, or delete that word",
+        ),
+        (
+            "SocksPort 9050 WorldWritable",
+            "delete the words about sockets",
+        ),
+        ("ORPort 9001 IPv4Only IPv6Only", "take one of the two away"),
+        (
+            "ORPort 9001 NoListen NoAdvertise",
+            "take one of the two away",
+        ),
+    ] {
+        let checked = check(
+            "torrc",
+            line.as_bytes(),
+            Some(Role::Middle),
+            &Memory::default(),
+        );
+        let found = checked.findings.iter().find(|it| it.rule == "port-flags");
+        assert_eq!(found.map(|it| it.fix.as_str()), Some(fix), "{line}");
+    }
+}
