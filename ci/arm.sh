@@ -8,25 +8,16 @@ cd "$(dirname "$0")/.."
 . ci/archive.sh
 
 place=$(mktemp -d)
-root=$place/root socket=$place/tmux-0 tor_pid=''
+. ci/terminal.sh
+root=$place/root tor_pid=''
 container=relaysmith-arm-$$
 finish() {
-    tmux -S "$socket" kill-server 2>/dev/null || true
+    close
     [[ -z $tor_pid ]] || kill "$tor_pid" 2>/dev/null || true
     docker rm --force "$container" >/dev/null 2>&1 || true
     rm -rf "$place"
 }
 trap finish EXIT
-failed() {
-    echo "error: $*; the screen:" >&2
-    screen >&2 || true
-    exit 1
-}
-
-# How many times longer than usual to wait: where the image is for another machine and emulated.
-# What is waited for comes within a second on a quiet machine; a minute is for one that has five
-# other things to do.
-patience=${PATIENCE:-1}
 
 # The files of the image.
 archive=$(archive arm)
@@ -83,36 +74,8 @@ start_tor() {
     exit 1
 }
 
-# window TERM COMMAND: a terminal of 80 by 24 with the command in it, which says how it ended.
-windows=0
-window() {
-    [[ $windows == 0 ]] || tmux -S "$socket" kill-server
-    windows=$((windows + 1)) socket=$place/tmux-$windows
-    tmux -u -S "$socket" -f /dev/null new-session -d -s arm -x 80 -y 24 \
-        "TERM=$1; export TERM; $2; echo \"ended with \$?\"; sleep 1000"
-}
-screen() { tmux -S "$socket" capture-pane -p -t arm; }
-keys() { tmux -S "$socket" send-keys -t arm "$@"; }
-resize() { tmux -S "$socket" resize-window -t arm -x "$1" -y "$2"; }
-# shows PATTERN...: waits until all of them are on the screen.
-shows() {
-    local pattern
-    for pattern in "$@"; do
-        for ((i = 0; i < 1200 * patience; i++)); do
-            if screen | grep --quiet --extended-regexp -- "$pattern"; then continue 2; fi
-            sleep 0.05
-        done
-        failed "\`$pattern\` did not appear"
-    done
-}
-# hides PATTERN: waits until it is not.
-hides() {
-    for ((i = 0; i < 1200 * patience; i++)); do
-        if ! screen | grep --quiet --extended-regexp -- "$1"; then return; fi
-        sleep 0.05
-    done
-    failed "\`$1\` did not go away"
-}
+keys() { tmux -S "$socket" send-keys -t shown "$@"; }
+resize() { tmux -S "$socket" resize-window -t shown -x "$1" -y "$2"; }
 
 # walk [CONNECTIONS]: every page, a key of each, other sizes, the end. Its own connection is
 # on the page of connections.
@@ -175,7 +138,7 @@ walk() {
 # The processor's time of what runs in the window, in milliseconds.
 worked() {
     local shell pid stat
-    shell=$(tmux -S "$socket" display-message -p -t arm '#{pane_pid}')
+    shell=$(tmux -S "$socket" display-message -p -t shown '#{pane_pid}')
     read -r pid <"/proc/$shell/task/$shell/children" || [[ -n $pid ]]
     read -r -a stat <"/proc/$pid/stat"
     echo $(((stat[13] + stat[14]) * 1000 / $(getconf CLK_TCK)))
@@ -186,7 +149,7 @@ arm="'$place/inside' arm -i $control" fastest=99999 least=99999
 start_tor --CookieAuthentication 1
 for term in xterm-256color screen-256color tmux-256color linux vt100; do
     began=$(date +%s%N)
-    window "$term" "$arm"
+    window 80 24 "$term" "$arm"
     shows 'page 1 / 5'
     took=$((($(date +%s%N) - began) / 1000000)) work=$(worked)
     ((took >= fastest)) || fastest=$took
@@ -199,13 +162,13 @@ echo "the first page took $fastest ms by the clock, terminal and all, and $least
 ((least < 1500 * patience)) || failed 'that is too long'
 
 # By the socket that `cargo xtask torrc` asks tor for.
-window xterm-256color "'$place/inside' arm -s /tordata/control.sock"
+window 80 24 xterm-256color "'$place/inside' arm -s /tordata/control.sock"
 walk 'Connections:'
 echo 'arm by the control socket: its pages'
 
 # Under its other name, by password.
 start_tor --CookieAuthentication 0 --HashedControlPassword "$("$place/inside" tor --hash-password "$password" | tail -n 1)"
-window xterm-256color "'$place/inside' nyx -i $control"
+window 80 24 xterm-256color "'$place/inside' nyx -i $control"
 shows 'Tor controller password:'
 keys "$password" Enter
 walk
@@ -214,15 +177,15 @@ echo 'nyx: its pages, by password'
 # What cannot be reached is said, in a sentence.
 says() {
     shows "$1" 'ended with 1'
-    ! screen | grep --quiet Traceback || failed 'it does not know what to say'
+    ! screen | grep Traceback >/dev/null || failed 'it does not know what to say'
 }
-window xterm-256color "$arm"
+window 80 24 xterm-256color "$arm"
 shows 'Tor controller password:'
 keys wrong Enter
 says 'Incorrect password'
-window xterm-256color "'$place/inside' arm -i $(free_port)"
+window 80 24 xterm-256color "'$place/inside' arm -i $(free_port)"
 says 'Unable to connect to 127.0.0.1:[0-9]+: .*Connection refused'
-window unheard-of "$arm"
+window 80 24 unheard-of "$arm"
 says 'unheard-of'
 echo 'what is wrong is said'
 
@@ -240,6 +203,6 @@ for ((i = 0; i < 600 * patience; i++)); do
     if docker logs "$container" 2>&1 | grep --quiet 'Opened Control listener'; then break; fi
     sleep 0.1
 done
-window xterm-256color "docker exec -ti --env TERM $container arm -i $control"
+window 80 24 xterm-256color "docker exec -ti --env TERM $container arm -i $control"
 walk
 echo 'arm in a container, read-only, without capabilities: its pages'

@@ -7,11 +7,10 @@ cd "$(dirname "$0")/.."
 . ci/archive.sh
 
 place=$(mktemp -d)
-socket=$place/tmux-0
-windows=0
+. ci/terminal.sh
 name=relaysmith-picture-$$
 finish() {
-    tmux -S "$socket" kill-server 2>/dev/null || true
+    close
     docker rm --force "$name" >/dev/null 2>&1 || true
     rm -rf "$place" example
 }
@@ -19,33 +18,15 @@ finish() {
 trap finish EXIT
 cargo build --quiet --locked --package xtask
 
-# window WIDTH HEIGHT COMMAND: what it prints, in a terminal.
-window() {
-    tmux -S "$socket" kill-server 2>/dev/null || true
-    windows=$((windows + 1)) socket=$place/tmux-$windows
-    tmux -u -S "$socket" -f /dev/null new-session -d -s picture -x "$1" -y "$2" \
-        "TERM=xterm-256color; export TERM; $3; sleep 1000"
-}
-screen() { tmux -S "$socket" capture-pane -p -t picture "$@"; }
-# shows PATTERN: waits for it.
-shows() {
-    for _ in {1..600}; do
-        if screen | grep --quiet --extended-regexp -- "$1"; then return; fi
-        sleep 0.1
-    done
-    echo "error: \`$1\` did not appear; the screen:" >&2
-    screen >&2
-    exit 1
-}
 # picture FILE TITLE: what is on the screen, without the empty lines at its end.
 picture() {
     sleep 0.5
-    screen -e | sed -e '/^ended$/d' -e :a -e '/^\n*$/{$d;N;ba' -e '}' |
+    screen_in_colour | sed -e '/^ended with/d' -e :a -e '/^\n*$/{$d;N;ba' -e '}' |
         python3 ci/picture.py "$2" >"docs/pictures/$1.svg"
     echo "docs/pictures/$1.svg"
 }
 
-window 140 50 "printf '$ cargo xtask build-image\n'; target/debug/xtask build-image"
+window 140 50 xterm-256color "printf '$ cargo xtask build-image\n'; target/debug/xtask build-image"
 shows '^time'
 picture build 'cargo xtask build-image, once everything is built'
 
@@ -58,8 +39,8 @@ ORPort 9001 NoAdvertise
 BandwidthRate 10
 Log notice file /var/log/tor/notices.log
 END
-window 120 60 "printf '$ cargo xtask check-torrc example/torrc\n'; target/debug/xtask check-torrc example/torrc; echo ended"
-shows '^ended'
+window 120 60 xterm-256color "printf '$ cargo xtask check-torrc example/torrc\n'; target/debug/xtask check-torrc example/torrc"
+shows '^ended with'
 picture check-torrc 'cargo xtask check-torrc'
 
 # A relay that reaches nobody.
@@ -73,8 +54,8 @@ for _ in {1..60}; do
     [[ $(docker exec "$name" relay-health) != starting:* ]] || break
     sleep 0.5
 done
-window 100 30 "docker exec --interactive --tty --env TERM=xterm-256color $name arm"
-shows 'page 1 / 5.*'
+window 100 30 xterm-256color "docker exec --interactive --tty --env TERM=xterm-256color $name arm"
+shows 'page 1 / 5'
 picture arm 'arm, its first page'
 
 for table in docs/pictures/*.tsv; do

@@ -63,7 +63,6 @@ step() {
         [[ ! -e $patch ]] || patch --silent --strip=1 --directory=build/src <"$patch"
     done
     [[ ! -d $recipes/$name ]] || cp "$recipes/$name"/* build/files/
-    # shellcheck disable=SC2016 # For the shell inside.
     unshare --user --map-root-user --mount --net --fork --kill-child bash -euc '
         for place in build toolchain tools; do mkdir -p root/$place; done
         for folder in usr bin lib lib64 sbin dev proc tmp; do
