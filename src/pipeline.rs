@@ -419,7 +419,7 @@ pub fn make_each(
         targets.iter().map(assembled).collect()
     };
     // What is built already is read, and the images made of it, while the sources are verified: all
-    // of that is hashing, of one file after the other, which alone keeps no processors busy.
+    // of that is hashing, one file after the other, which does not keep every processor busy.
     let early = || match builder.find(&plan.wanted())?.whole() {
         Ok(built) => Ok(Ok(images(&built)?)),
         Err(found) => Ok::<_, Error>(Err(found)),

@@ -31,8 +31,16 @@ struct Screen {
     /// Present on a terminal only.
     bars: Option<MultiProgress>,
     quiet: bool,
-    /// Whether results, and the rest, may be in colour.
-    colour: [bool; 2],
+    coloured: Coloured,
+}
+
+/// What may be in colour.
+#[derive(Clone, Copy, Default)]
+struct Coloured {
+    /// Results, which go to standard output.
+    results: bool,
+    /// The rest, which goes to standard error.
+    rest: bool,
 }
 
 impl Ui {
@@ -41,6 +49,7 @@ impl Ui {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let dumb = variable("TERM").is_some_and(|term| term == "dumb");
         let terminal = io::stderr().is_terminal() && !dumb;
+        let allowed = !dumb && variable("NO_COLOR").is_none();
         let bars = (terminal && !options.quiet)
             .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         Self::to(
@@ -48,8 +57,10 @@ impl Ui {
             Box::new(io::stdout()),
             Box::new(io::stderr()),
             bars,
-            [io::stdout().is_terminal(), terminal]
-                .map(|terminal| terminal && !dumb && variable("NO_COLOR").is_none()),
+            Coloured {
+                results: allowed && io::stdout().is_terminal(),
+                rest: allowed && terminal,
+            },
         )
     }
 
@@ -58,14 +69,14 @@ impl Ui {
         out: Box<dyn Write + Send>,
         err: Box<dyn Write + Send>,
         bars: Option<MultiProgress>,
-        colour: [bool; 2],
+        coloured: Coloured,
     ) -> Self {
         let screen = Screen {
             out: Mutex::new(out),
             err: Mutex::new(err),
             bars,
             quiet: options.quiet,
-            colour,
+            coloured,
         };
         Self {
             screen: Arc::new(screen),
@@ -97,7 +108,7 @@ impl Ui {
 
     /// The same, some words of them in colour on a terminal.
     pub(crate) fn pieces(&self, pieces: &[Piece]) -> anyhow::Result<()> {
-        let [may_be, _] = self.screen.colour;
+        let may_be = self.screen.coloured.results;
         let piece = |(colour, text): &Piece| painted(colour.filter(|_| may_be), text);
         self.print(&pieces.iter().map(piece).collect::<String>())
     }
@@ -327,8 +338,7 @@ const ERROR_FORMAT: u32 = 1;
 impl Screen {
     /// A line after a word in colour.
     fn labelled(&self, label: &str, colour: Colour, line: &str) {
-        let [_, may_be] = self.colour;
-        let label = painted(Some(colour).filter(|_| may_be), label);
+        let label = painted(Some(colour).filter(|_| self.coloured.rest), label);
         self.write(&format!("{label}: {}", shown::lines(line)));
     }
 
@@ -391,7 +401,7 @@ mod tests {
             Box::new(out.clone()),
             Box::new(err.clone()),
             None,
-            [false; 2],
+            Coloured::default(),
         );
         (ui, out, err)
     }

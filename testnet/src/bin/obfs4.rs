@@ -146,11 +146,7 @@ fn main() -> Result<()> {
         };
         let mut client = client(name, host, program, line)?;
         client.tor.logged("Bootstrapped 100% (done)", 180)?;
-        let id = line
-            .split(' ')
-            .nth(2)
-            .context("a line without a fingerprint")?;
-        let rate = fetch(&mut client, id, page)?;
+        let rate = fetch(&mut client, fingerprint(line)?, page)?;
         saw(&format!(
             "{name} → obfs4 → bridge → middle → exit: the page, {rate:.1} MB/s"
         ));
@@ -162,31 +158,41 @@ fn main() -> Result<()> {
     // What the kernel counts of each transport's program, over the same pages in turn.
     let other_line = read_line(&place.join("other/data"))?;
     let mut theirs = comes_in("lyrebird-other", 23, &lyrebird, &other_line)?;
-    let lines = [&line, &other_line];
-    let mut measured: [[Measured; 2]; 2] = Default::default();
+    let mut sides = [
+        Side::new("lyrebird", &bridge.tor, &mut ours, fingerprint(&line)?),
+        Side::new(
+            "obfs4proxy",
+            &other.tor,
+            &mut theirs,
+            fingerprint(&other_line)?,
+        ),
+    ];
     for _ in 0..turns.unwrap_or(TURNS) {
-        for (at, client) in [&mut ours, &mut theirs].into_iter().enumerate() {
-            let tor = [&bridge.tor, &other.tor][at];
-            let id = lines[at].split(' ').nth(2).unwrap_or_default();
-            let before = used(tor)?.0;
-            let rate = fetch(client, id, &large)?;
-            let cost = (used(tor)?.0 - before) / (PAGE as f64 / 1e9);
-            measured[at][0].0.push(rate);
-            measured[at][1].0.push(cost);
+        for side in &mut sides {
+            let before = used(side.tor)?.0;
+            let rate = fetch(side.client, side.bridge, &large)?;
+            let cost = (used(side.tor)?.0 - before) / (PAGE as f64 / 1e9);
+            side.rates.0.push(rate);
+            side.costs.0.push(cost);
         }
     }
-    for (at, name) in ["lyrebird", "obfs4proxy"].into_iter().enumerate() {
-        let [rates, costs] = &measured[at];
-        let most = used([&bridge.tor, &other.tor][at])?.1;
+    for side in &sides {
+        let Side {
+            program,
+            rates,
+            costs,
+            ..
+        } = side;
+        let most = used(side.tor)?.1;
         saw(&format!(
-            "as the bridge's transport {name}: {rates} MB/s, {costs} CPU seconds a gigabyte, {most:.1} MB at most"
+            "as the bridge's transport {program}: {rates} MB/s, {costs} CPU seconds a gigabyte, {most:.1} MB at most"
         ));
     }
-    let ratio = |of: usize| measured[0][of].median() / measured[1][of].median();
+    let [first, second] = &sides;
     saw(&format!(
         "lyrebird's to obfs4proxy's: throughput {:.2}, processor time {:.2}",
-        ratio(0),
-        ratio(1)
+        first.rates.median() / second.rates.median(),
+        first.costs.median() / second.costs.median()
     ));
     if turns.is_some() {
         return Ok(());
@@ -338,6 +344,38 @@ fn member<'a>(name: &'a str, host: u8, first: bool, torrc: &'a [&'a str]) -> Mem
         torrc,
         first,
     }
+}
+
+/// A bridge whose transport is measured, and a client that comes through it.
+struct Side<'a> {
+    program: &'static str,
+    tor: &'a Tor,
+    client: &'a mut Client,
+    /// The bridge's fingerprint.
+    bridge: &'a str,
+    /// In MB/s.
+    rates: Measured,
+    /// In CPU seconds a gigabyte.
+    costs: Measured,
+}
+
+impl<'a> Side<'a> {
+    fn new(program: &'static str, tor: &'a Tor, client: &'a mut Client, bridge: &'a str) -> Self {
+        Self {
+            program,
+            tor,
+            client,
+            bridge,
+            rates: Measured::default(),
+            costs: Measured::default(),
+        }
+    }
+}
+
+/// The fingerprint in a bridge line, after the transport's name and the address.
+fn fingerprint(line: &str) -> Result<&str> {
+    let word = line.split(' ').nth(2);
+    word.context("a line without a fingerprint")
 }
 
 /// The line by `cargo xtask bridge-line`, which must be the one of the image itself.

@@ -3,13 +3,13 @@
 /// What a word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Colour {
-    /// It failed.
+    /// A failure.
     Red,
-    /// It may fail.
+    /// A warning.
     Yellow,
-    /// It is well.
+    /// All is well.
     Green,
-    /// It is only said.
+    /// A note.
     Cyan,
 }
 
