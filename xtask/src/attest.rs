@@ -17,19 +17,18 @@ use crate::ui::Ui;
 /// The arguments of `attest`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Builds everything from its sources again, in a folder of its own, and writes attestations/RELEASE/FINGERPRINT.json: an in-toto
-statement with SLSA provenance of what went in and what came out. `gpg` signs it, with the
-agent, card or pinentry that you have set up; the signature is checked and put beside it.
-`cargo xtask verify --quorum N` counts such statements.")]
+Builds everything from source again in a temporary directory, and writes
+attestations/RELEASE/FINGERPRINT.json: an in-toto statement with SLSA provenance that lists the
+inputs and outputs. `gpg` signs it with your agent, smart card or pinentry; the signature is
+verified and stored beside it. `cargo xtask verify --quorum N` counts such statements.")]
 pub(crate) struct Args {
-    /// The primary key to sign with, by its whole fingerprint
+    /// The full fingerprint of the primary key to sign with
     #[arg(long, value_name = "FINGERPRINT")]
     key: String,
-    /// The program that signs: GnuPG, or one that takes its options
+    /// The program that signs: GnuPG, or one that accepts its options
     #[arg(long, value_name = "PROGRAM", default_value = "gpg")]
     gpg: String,
-    /// Take the outputs of earlier builds as they are. The statement says so, and counts for no
-    /// quorum
+    /// Use the outputs of earlier builds. The statement says so, and counts towards no quorum
     #[arg(long)]
     from_cache: bool,
     #[command(flatten)]

@@ -19,11 +19,11 @@ const LONGEST: u64 = 256 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  sudo cargo xtask backup /srv/relay/data/myrelay --out myrelay.tar
+  sudo target/debug/xtask backup /srv/relay/data/myrelay --out myrelay.tar
 
-The file has the keys, tor's state and the state of transports, and nothing that tor makes again.
-The relay may run meanwhile. Whoever has the file can pretend to be the relay: only its owner can
-read it, and it belongs on a disk that is encrypted. The torrc is yours to keep.
+The file contains the keys, tor's state and the state of transports, but nothing that tor recreates
+by itself. The relay can keep running. Whoever has the file can impersonate the relay: only its owner
+can read it, and it belongs on an encrypted disk. The torrc is not included.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line")]
 pub(crate) struct Backup {
@@ -32,7 +32,7 @@ pub(crate) struct Backup {
     /// Write the backup here
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The user that the relay runs as, a number
+    /// The id of the user that the relay runs as
     #[arg(long, default_value_t = UID)]
     uid: u32,
 }
@@ -41,18 +41,18 @@ pub(crate) struct Backup {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  sudo cargo xtask restore myrelay.tar --to /srv/relay/data/myrelay
+  sudo target/debug/xtask restore myrelay.tar --to /srv/relay/data/myrelay
 
-A directory that has a relay already is left as it is.
+A directory that already has a relay is left untouched.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line")]
 pub(crate) struct Restore {
-    /// What `cargo xtask backup` wrote
+    /// A file written by `cargo xtask backup`
     backup: PathBuf,
-    /// The data directory, which is made if it is not there
+    /// The data directory, which is created if it does not exist
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// The user that the relay will run as, a number
+    /// The id of the user that the relay will run as
     #[arg(long, default_value_t = UID)]
     uid: u32,
 }
@@ -62,20 +62,20 @@ pub(crate) struct Restore {
 #[command(after_help = "\
 Examples:
   sudo systemctl disable --now tor@default
-  sudo cargo xtask import /var/lib/tor --to /srv/relay/data/myrelay
+  sudo target/debug/xtask import /var/lib/tor --to /srv/relay/data/myrelay
 
-The data directory of Debian's tor is /var/lib/tor; that of another container is what is mounted
-as its data, such as /var/lib/docker/volumes/NAME/_data. Its tor has to be stopped. It is copied,
-and nothing in it changes.
+The data directory of Debian's tor is /var/lib/tor; that of another container is whatever is mounted
+as its data, such as /var/lib/docker/volumes/NAME/_data. Its tor must be stopped. The directory is
+copied, and nothing in it changes.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line")]
 pub(crate) struct Import {
-    /// The data directory of the tor that ran until now
+    /// The data directory of the tor that has run the relay until now
     from: PathBuf,
-    /// The new data directory, which is made if it is not there
+    /// The new data directory, which is created if it does not exist
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// The user that the relay will run as, a number
+    /// The id of the user that the relay will run as
     #[arg(long, default_value_t = UID)]
     uid: u32,
 }

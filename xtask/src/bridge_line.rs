@@ -17,10 +17,10 @@ Examples:
   cargo xtask bridge-line tor-mybridge
   sudo target/debug/xtask bridge-line /srv/relay/data/mybridge --qr
 
-It asks the image, `relay-health bridge-line`, inside the container; or reads the data directory.
-The line is a secret between you and those who need the bridge.
+It runs `relay-health bridge-line` inside the container, or reads the data directory. Share the
+line only with people who need the bridge.
 
-Exit codes: 0 printed, 1 there is none that is of use to others, 2 wrong command line";
+Exit codes: 0 printed, 1 there is none that others could use, 2 wrong command line";
 
 /// The arguments of `bridge-line`.
 #[derive(Debug, clap::Args)]
@@ -29,10 +29,10 @@ pub(crate) struct Args {
     /// The container's name, or the path of tor's data directory
     #[arg(value_name = "CONTAINER|DIRECTORY")]
     bridge: String,
-    /// Draw it as a QR code besides, which Tor Browser on phones reads
+    /// Also draw it as a QR code, which Tor Browser on phones can read
     #[arg(long)]
     qr: bool,
-    /// The container engine's program [default: docker, or podman where there is no docker]
+    /// The container engine to use [default: docker, or podman if there is no docker]
     #[arg(long, value_name = "PROGRAM")]
     engine: Option<PathBuf>,
 }

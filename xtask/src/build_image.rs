@@ -34,24 +34,23 @@ const MOST_UID: i64 = MAX_UID as i64;
 /// The arguments of `build-image`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Downloads what is not here, verifies it, compiles it in a sandbox without a network and
-writes the image to dist/: an OCI layout (dist/oci) and one file that `docker load`,
-`podman load` and `skopeo copy oci-archive:` take. What was done before is not done again.
+Downloads what is missing, verifies it, compiles it in a sandbox without a network, and writes
+the image to dist/: an OCI layout (dist/oci), and a single file for `docker load`, `podman load`
+and `skopeo copy oci-archive:`. Nothing is done twice.
 
-With several targets what they share is built once, the layout holds one index of the images, and
-the one file is for all of them: skopeo and podman take what runs on their machine, and Docker
-loads every image under a name of its own.
+With several targets, whatever they share is built once, the layout holds an index of the images,
+and the file contains all of them: skopeo and podman take the one for their machine, and Docker
+loads each under its own name.
 
-Exit codes: 0 built, and the same as the record or with no record; 1 failed; 2 wrong command
-line; 3 built, and different from the record in more than what `--uid` asks for")]
+Exit codes: 0 built, and it matches the record or there is none; 1 failed; 2 wrong command line;
+3 built, but it differs from the record in more than what `--uid` asks for")]
 pub(crate) struct Args {
     #[command(flatten)]
     build: Build,
     /// Write the digests of this build to hashes/
     #[arg(long)]
     record: bool,
-    /// Say how long each step took, by the clock and of the processors, and what the whole waited
-    /// for
+    /// Print the wall and CPU time of each step, and the critical path
     #[arg(long)]
     timings: bool,
     /// Write the image to this directory
@@ -64,38 +63,39 @@ pub(crate) struct Args {
 pub(crate) struct Build {
     #[command(flatten)]
     pub(crate) sources: Sources,
-    /// The user and group that tor runs as: a number, not root's
+    /// The user and group id that tor runs as, a number other than 0
     #[arg(long, default_value_t = UID, value_parser = clap::value_parser!(u32).range(1..=MOST_UID))]
     pub(crate) uid: u32,
-    /// What the image runs on; several times for one image for all of these [default: this
+    /// The platform of the image; repeat it for one image for several platforms [default: this
     /// machine]
     #[arg(long = "target", value_name = "TARGET",
         value_parser = one_of::<Target>(&Target::ALL.map(Target::triple)))]
     target: Vec<Target>,
-    /// The same, as engines spell it: `linux/amd64,linux/arm64` [default: this machine]
+    /// The same in the spelling of container engines: `linux/amd64,linux/arm64` [default: this
+    /// machine]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',', conflicts_with = "target",
         value_parser = platform())]
     platform: Vec<Target>,
-    /// What runs the steps: `namespaces`, `docker`, `podman`, or `auto` for the first of them
-    /// that works here (`--verbose` says why); the image is the same
+    /// What runs the steps: `namespaces`, `docker`, `podman`, or `auto` for the first of them that
+    /// works here (`--verbose` says why). The image is the same
     #[arg(long, default_value_t = Engine::Auto)]
     pub(crate) engine: Engine,
-    /// Whose programs the build uses: `host`, or `alpine` (or `alpine@VERSION`) for Alpine's
-    /// root file system with make and perl built in it; the image is the same [default: host,
-    /// but alpine in containers]
+    /// Where the build's tools come from: `host`, or `alpine` (or `alpine@VERSION`) for Alpine's
+    /// rootfs with make and perl built in it. The image is the same [default: host, but alpine in
+    /// containers]
     #[arg(long)]
     pub(crate) root: Option<Userland>,
-    /// Whose build of the compiler is used: `zig`, the pinned wheel, or `debian`, packages of
-    /// Debian with the same version of clang; the image is the same
+    /// Whose build of the compiler to use: `zig` for the pinned wheel, or `debian` for Debian's
+    /// packages of the same version of clang. The image is the same
     #[arg(long, default_value_t = Toolchain::Zig)]
     pub(crate) toolchain: Toolchain,
-    /// Leave `arm` out: tor alone
+    /// Leave out `arm`
     #[arg(long)]
     pub(crate) without_arm: bool,
-    /// Add a transport for bridges in a layer of its own: `obfs4`
+    /// Add a transport for bridges, in a separate layer: `obfs4`
     #[arg(long, value_name = "TRANSPORT", value_parser = ["obfs4"])]
     pub(crate) with: Option<String>,
-    /// How many processes run at once [default: one for each processor]
+    /// How many processes may run at once [default: one per processor]
     #[arg(long, short, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) jobs: Option<u16>,
 }

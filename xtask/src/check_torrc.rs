@@ -29,17 +29,17 @@ Examples:
   cargo xtask check-torrc torrc --role middle
   cargo xtask torrc exit --from relay.toml | cargo xtask check-torrc - --role exit
 
-Each finding has a severity: an error means that tor does not start or the relay is useless
-or a danger; a warning, that it runs but not as it should; a note is worth knowing. Its name
-in brackets stays the same from version to version. What `%include` names is read from the
-file's own directory where the container has /usr/local/etc/tor.
+Each finding has a severity. An error means that tor does not start, or that the relay would be
+useless or dangerous; a warning, that it runs but not as it should; a note is worth knowing. The
+name in brackets is stable across versions. Files that `%include` names in /usr/local/etc/tor are
+read from the directory of the torrc.
 
-Last, the tor that `cargo xtask build-image` has built reads the file too, in a sandbox without
-a network and with the image's defaults; what only tor finds is called [tor].
+Finally, the tor that `cargo xtask build-image` built reads the file, in a sandbox without a
+network and with the image's defaults; anything that only tor finds is called [tor].
 
 --fix makes the changes that are certain, writes the result to FILE.fixed and shows the difference.
 
-Exit codes: 0 neither errors nor warnings, 1 some, or failed, 2 wrong command line";
+Exit codes: 0 no errors or warnings, 1 some, or failed, 2 wrong command line";
 
 /// The most bytes of a torrc.
 const LARGEST: u64 = 1 << 20;
@@ -50,20 +50,20 @@ const LARGEST: u64 = 1 << 20;
 pub(crate) struct Args {
     /// The torrc, or `-` for standard input
     file: PathBuf,
-    /// What the relay is meant to be [default: what the file makes of it]
+    /// What the relay is meant to be [default: what the file makes it]
     #[arg(long, value_parser = one_of::<Role>(&Role::ALL.map(Role::name)))]
     role: Option<Role>,
-    /// The image that it is for, as NAME@DIGEST or the digest alone: what is recorded of this
-    /// project's images says which transports it has
+    /// The image it is for, as NAME@DIGEST or the digest alone, which tells the transports it has
+    /// by this project's records
     #[arg(long, value_name = "IMAGE")]
     image: Option<ImageName>,
-    /// Do not ask tor itself
+    /// Do not run tor itself on the file
     #[arg(long)]
     without_tor: bool,
-    /// Write a corrected file beside this one, as FILE.fixed, and show the difference
+    /// Write a corrected copy to FILE.fixed, and show the difference
     #[arg(long)]
     fix: bool,
-    /// Replace a FILE.fixed that is there
+    /// Replace an existing FILE.fixed
     #[arg(long, requires = "fix")]
     force: bool,
     #[command(flatten)]
@@ -77,8 +77,7 @@ pub(crate) struct Tor {
     /// the user's cache directory]
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
-    /// Ask this version of tor, one of those pinned in sources.toml [default: the one marked
-    /// there]
+    /// Use this version of tor, out of those pinned in sources.toml [default: the one marked there]
     #[arg(long, value_name = "VERSION")]
     tor_version: Option<String>,
 }

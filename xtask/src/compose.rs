@@ -25,17 +25,17 @@ Examples:
     cargo xtask compose config/torrc --image sha256:… --out compose.yaml
   Two relays on one host, as commands:
     cargo xtask compose config/torrc.one config/torrc.two --image NAME@sha256:… --docker-run
-  Two relays on one port, each on an address of the host:
+  Two relays on the same port, each on its own address of the host:
     cargo xtask compose one/torrc two/torrc --image sha256:… --bind 192.0.2.1 --bind 192.0.2.2
-  A fleet in a cluster that is there:
+  A fleet in an existing cluster:
     cargo xtask compose one/torrc two/torrc --image NAME@sha256:… --kubernetes --out relays.yaml
   A unit for podman, into a directory:
     cargo xtask compose config/torrc --image NAME@sha256:… --systemd --out units/
 
-Ports, the name and the time to stop are read from each torrc. The directory of a torrc is
-mounted read-only as /usr/local/etc/tor. Each relay has a directory for its data; it has to be
-made before the first start, and the output says how. Relays on one host need a nickname and
-ports of their own, and one family if they are public.
+Ports, names and stop timeouts are read from each torrc. The directory of a torrc is mounted
+read-only at /usr/local/etc/tor. Each relay has a directory for its data, which must be created
+before the first start; the output says how. Relays on one host need different nicknames and
+ports, and must be in one family if they are public.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line";
 
@@ -53,31 +53,30 @@ pub(crate) struct Args {
     /// The torrc of each relay
     #[arg(required = true, value_name = "TORRC")]
     torrc: Vec<PathBuf>,
-    /// The image by digest: NAME@sha256:… in a registry, sha256:… if it was loaded
+    /// The image by digest: NAME@sha256:… in a registry, or sha256:… if it was loaded
     #[arg(long)]
     image: ImageName,
     /// The user and group that the image runs as, a number
     /// [default: 45553]
     #[arg(long)]
     uid: Option<u32>,
-    /// The most files and connections each relay may have open; the engine refuses more than
-    /// it has itself [default: 65536]
+    /// How many files and connections each relay may have open; the engine refuses more than its
+    /// own limit [default: 65536]
     #[arg(long, value_name = "N")]
     open_files: Option<u32>,
-    /// The most memory that each relay may use, in MiB; tor's queues get half of it
-    /// [default: 2048]
+    /// How much memory each relay may use, in MiB; tor's queues get half of it [default: 2048]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(128..))]
     memory: Option<u32>,
-    /// Publish the ports on this address of the host alone: once for all relays, or once for each
-    /// in the order of their torrcs [default: on all addresses]
+    /// Publish the ports on this host address only; give it once for all relays, or once for each
+    /// in the order of their torrcs [default: all addresses]
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["swarm", "kubernetes"])]
     bind: Vec<IpAddr>,
-    /// Keep each relay's data in a directory under this one [default: `data` beside the
-    /// directory of the first torrc]
+    /// Keep each relay's data in a subdirectory of this one [default: `data` beside the directory
+    /// of the first torrc]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Give the containers of the compose file a network with IPv6, of this private range or of
-    /// one that is made of the first relay's name
+    /// Give the containers of the compose file a network with IPv6, with this private range or one
+    /// derived from the first relay's name
     #[arg(
         long,
         value_name = "SUBNET",
@@ -89,14 +88,14 @@ pub(crate) struct Args {
     /// Write `docker run` commands instead of a compose file
     #[arg(long, group = "form")]
     docker_run: bool,
-    /// Write units for podman's Quadlet instead of a compose file
+    /// Write Quadlet units for podman instead of a compose file
     #[arg(long, group = "form")]
     systemd: bool,
     /// Write a file for `docker stack deploy` instead of a compose file
     #[arg(long, group = "form")]
     swarm: bool,
-    /// Write manifests for Kubernetes instead of a compose file; others reach the ports by a
-    /// load-balancer or as a host-port
+    /// Write Kubernetes manifests instead of a compose file; the ports are reached through a
+    /// load-balancer or a host-port
     #[arg(
         long,
         group = "form",
@@ -106,8 +105,8 @@ pub(crate) struct Args {
         default_missing_value = "load-balancer"
     )]
     kubernetes: Option<Way>,
-    /// Put a Prometheus and a Grafana beside the relays, whose configuration is written to
-    /// `monitoring` beside --out; this machine alone reaches them, on ports 9090 and 3000
+    /// Run Prometheus and Grafana beside the relays, with their configuration in `monitoring`
+    /// beside --out. Only this machine can reach them, on ports 9090 and 3000
     #[arg(long, requires = "out", conflicts_with = "form")]
     monitoring: bool,
     /// The image of Prometheus [default: docker.io/prom/prometheus:v3.5.0]
@@ -116,20 +115,20 @@ pub(crate) struct Args {
     /// The image of Grafana [default: docker.io/grafana/grafana:12.1.0]
     #[arg(long, value_name = "IMAGE", requires = "monitoring")]
     grafana_image: Option<String>,
-    /// Put a container beside an exit that serves this page on port 80 of the exit's address;
+    /// Run a container beside an exit that serves this page on port 80 of the exit's address;
     /// `torrc exit --notice-out` writes one
     #[arg(long, value_name = "FILE", conflicts_with = "form")]
     notice: Option<PathBuf>,
-    /// The image that serves the page, with busybox in it
+    /// The image that serves the page, which must contain busybox
     /// [default: docker.io/library/busybox:1.37.0-musl]
     #[arg(long, value_name = "IMAGE", requires = "notice")]
     notice_image: Option<String>,
-    /// Write here instead of to standard output: a file, or with --systemd a directory
+    /// Write to this file, or with --systemd to this directory, instead of to standard output
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
-    /// Replace files that are there; what their first line was told stays as it is unless it is
-    /// told otherwise now: --uid, --open-files, --memory, --bind, --ipv6, --data, --monitoring,
-    /// --notice and their images
+    /// Replace existing files. The options in their first line are kept unless you give them again:
+    /// --uid, --open-files, --memory, --bind, --ipv6, --data, --monitoring, --notice and their
+    /// images
     #[arg(long)]
     force: bool,
 }

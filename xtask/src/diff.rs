@@ -16,22 +16,22 @@ use crate::ui::Ui;
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-An image is a layout (a folder or a tar of it) or what `docker save` writes; where there are
-several in one, PATH:NAME, PATH:PLATFORM or PATH@DIGEST chooses; where nothing does, images for
-several platforms are compared platform by platform. Every digest is checked before anything is
+An image is an OCI layout (a directory or a tar of it) or the output of `docker save`. If there are
+several images in it, PATH:NAME, PATH:PLATFORM or PATH@DIGEST selects one; otherwise, images for
+several platforms are compared platform by platform. All digests are checked before anything is
 compared, and names from an image are shown escaped.
 
-Exit codes: 0 the same to the byte; 1 failed; 2 wrong command line; 3 not the same, if only in
-how they are compressed")]
+Exit codes: 0 identical; 1 failed; 2 wrong command line; 3 different, even if only in how they are
+compressed")]
 pub(crate) struct Args {
     /// The first image
     a: String,
     /// The second image
     b: String,
-    /// Write a report to read in a browser to this file: one page that loads nothing
+    /// Write a report for the browser to this file: one page that loads nothing else
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Have diffoscope, which must be installed, compare the layers that differ
+    /// Run diffoscope, which must be installed, on the layers that differ
     #[arg(long)]
     diffoscope: bool,
 }

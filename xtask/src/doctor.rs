@@ -25,34 +25,34 @@ Examples:
   cargo xtask doctor
   cargo xtask doctor /srv/relay/config/torrc
 
-Each line is ok, warn or fail, with what fixes it. It changes nothing.
+Each line says ok, warn or fail, with the command that fixes it. Nothing is changed.
 
-Exit codes: 0 nothing fails, 1 something does, 2 wrong command line";
+Exit codes: 0 nothing failed, 1 something did, 2 wrong command line";
 
 /// The arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The torrc of each relay that is to run here
+    /// The torrc of each relay that will run here
     #[arg(value_name = "TORRC")]
     torrc: Vec<PathBuf>,
-    /// The user and group that the image runs as, a number
+    /// The user and group id that the image runs as
     #[arg(long, default_value_t = UID)]
     uid: u32,
-    /// The most files and connections each relay may have open, as for `compose`
+    /// How many files and connections each relay may have open, as for `compose`
     #[arg(long, value_name = "N", default_value_t = 65536)]
     open_files: u32,
-    /// The address of the host that the ports are published on, as for `compose`
+    /// The host address that the ports are published on, as for `compose`
     #[arg(long, value_name = "ADDRESS")]
     bind: Vec<IpAddr>,
-    /// Where the relays' data are, as for `compose` [default: `data` beside the directory of
+    /// The directory of the relays' data, as for `compose` [default: `data` beside the directory of
     /// the first torrc]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The image is the one without arm
+    /// The image is the one without `arm`
     #[arg(long)]
     without_arm: bool,
-    /// The image is the one with this transport, `obfs4`; a torrc that starts it says so itself
+    /// The image is the one with this transport, `obfs4`; implied by a torrc that starts it
     #[arg(long, value_name = "TRANSPORT", value_parser = ["obfs4"])]
     with: Option<String>,
     #[command(flatten)]

@@ -14,16 +14,16 @@ use crate::ui::Ui;
 /// The arguments of `evidence`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without `--refresh`: which evidence sources.toml names that is not in keys/evidence/, and who can
-be asked for it. build-image and fetch ask, too, and keep what comes on this machine alone.
+Without `--refresh`: shows the evidence that sources.toml names but keys/evidence/ lacks, and where
+to request it. build-image and fetch request it, too, but keep it on this machine only.
 
-Exit codes: 0 done, whether or not something was found; 1 failed, or what came is not what it
-should be; 2 wrong command line")]
+Exit codes: 0 done, whether or not anything was found; 1 failed, or what was received does not
+verify; 2 wrong command line")]
 pub(crate) struct Args {
-    /// Ask, and write what verifies to keys/evidence/, and what it is worth to sources.toml
+    /// Request it, write what verifies to keys/evidence/, and record its level in sources.toml
     #[arg(long, conflicts_with = "offline")]
     refresh: bool,
-    /// Names from sources.toml, in all versions [default: all]
+    /// Names from sources.toml, in every version [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]

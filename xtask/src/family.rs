@@ -21,22 +21,22 @@ Examples:
   cargo xtask family myfamily --out family
   cargo xtask family myfamily --out family --from data/relay1 --from data/relay2
 
-It makes the family's key with the tor that `cargo xtask build-image` has built, unless the key is
-there already, and prints the lines for the torrc of every relay of the family: `FamilyId`, which
-tor knows from 0.4.9 on, and with --from `MyFamily`, for older clients. Each relay needs the secret
-key in its directory `keys`; the command that puts it there is printed for each --from.
+It creates the family's key with the tor that `cargo xtask build-image` built, unless the key exists
+already, and prints the lines for the torrc of every relay in the family: `FamilyId`, which tor
+supports since 0.4.9, and with --from `MyFamily`, for older clients. Each relay needs the secret key
+in its `keys` directory; for each --from, the command that puts it there is printed.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line")]
 pub(crate) struct Args {
-    /// What the family is called, which only you will see
+    /// A name for the family, which only you will see
     name: String,
     /// Keep the family's key in this directory
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The data directory of a relay of the family, once for each
+    /// The data directory of a relay in the family; repeatable
     #[arg(long, value_name = "DATA")]
     from: Vec<PathBuf>,
-    /// Make the key with this tor, 0.4.9 or newer [default: the one that was built]
+    /// Create the key with this tor, 0.4.9 or newer [default: the one that was built]
     #[arg(long, value_name = "PROGRAM")]
     tor: Option<PathBuf>,
 }

@@ -18,12 +18,12 @@ use crate::ui::{self, Ui};
 pub(crate) struct Args {
     #[command(flatten)]
     build: Build,
-    /// What to fetch: names from sources.toml, `name@version`, or `all` [default: what the
-    /// image is built from]
+    /// What to fetch: names from sources.toml, `name@version`, or `all` [default: what the image is
+    /// built from].
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Download each from every one of its origins, keep nothing, and fail if one of them does
-    /// not deliver the pinned bytes
+    /// Download each from all of its origins, keep nothing, and fail unless all deliver the pinned
+    /// bytes
     #[arg(long, conflicts_with_all = ["offline", "source_dir", "cache_dir"])]
     check_origins: bool,
 }

@@ -12,8 +12,8 @@ use crate::ui::Ui;
 /// The arguments of `keys`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without `refresh`: what the certificates in keys/ say, by our copies. Who is pinned is written
-in keys/trust.toml, and changed by hand alone.")]
+Without `refresh`: shows our copies of the certificates in keys/. keys/trust.toml lists who is
+pinned, and is only ever changed by hand.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: Option<What>,
@@ -27,7 +27,7 @@ Asks the Web Key Directory of each e-mail address in a certificate, and keys.ope
 what the owner of a pinned fingerprint signed is added to our copy: a later expiry, a new
 subkey, a revocation. Review that with `git diff` and `cargo xtask verify --sources`.
 
-Exit codes: 0 every signer's certificate was asked for; 1 for some of them nobody answered")]
+Exit codes: 0 every signer's certificate was found; 1 nobody answered for some of them")]
     Refresh,
 }
 

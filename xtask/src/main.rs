@@ -65,47 +65,47 @@ enum Action {
     Fetch(fetch::Args),
     /// Show the steps of a build, and which are done
     Plan(plan::Args),
-    /// Check who signed the sources, rebuild from nothing, and compare with the record
+    /// Check the sources' signatures, rebuild from nothing, and compare with the record
     Verify(verify::Args),
-    /// State, signed by your own key, what a build on this machine gave
+    /// Sign a statement of what a build on this machine produced
     Attest(attest::Args),
     /// List the pinned certificates, or refresh them
     Keys(keys::Args),
-    /// Show which evidence is not here, or ask upstream for it
+    /// Show missing evidence, or request it from upstream
     Evidence(evidence::Args),
     /// Look for a newer tor, verify it, and pin it
     Update(update::Args),
     /// Compare two images, layer by layer and file by file
     Diff(diff::Args),
-    /// Put together what is published, and show what would publish it
+    /// Assemble the files of a release, and show how to publish them
     Release(release::Args),
     /// Print the SBOM of the image, or attach it
     Sbom(sbom::Args),
     /// Write the torrc of a bridge, a middle relay or an exit
     Torrc(Box<torrc::Args>),
-    /// Check a torrc, whoever wrote it, and say what to fix
+    /// Check any torrc, and say what to fix
     CheckTorrc(check_torrc::Args),
     /// Check whether this host is ready for a relay, before its first start
     Doctor(doctor::Args),
-    /// Write the containers around torrc files: a compose file, commands or units
+    /// Write what runs the containers: a compose file, commands, units or manifests
     Compose(compose::Args),
-    /// Show what a running relay says of itself
+    /// Show the state of a running relay
     Status(status::Args),
-    /// Print what others need to come in by a bridge
+    /// Print the line that others need to use a bridge
     BridgeLine(bridge_line::Args),
-    /// Save a relay's identity in a file
+    /// Save a relay's identity to a file
     Backup(backup::Backup),
-    /// Place a saved identity in a data directory
+    /// Put a saved identity into a data directory
     Restore(backup::Restore),
-    /// Take over a relay from the data directory of another tor
+    /// Move a relay here from another tor's data directory
     Import(backup::Import),
-    /// Make the key of a family, and print the torrc lines of its relays
+    /// Create a family key, and print the torrc lines for its relays
     Family(family::Args),
-    /// Keep a relay's master key elsewhere, and give it signing keys
+    /// Keep a relay's master key offline, and renew its signing key
     MasterKey(master_key::Args),
-    /// Print what a shell completes
+    /// Print completions for a shell
     Completions(shell::Completions),
-    /// Write manual pages, one for each subcommand
+    /// Write a manual page for each subcommand
     Man(shell::Man),
 }
 

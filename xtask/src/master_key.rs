@@ -24,17 +24,17 @@ const CARRIED: &str = "for-the-relay";
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  On a machine without a network, for a new relay, and again before its signing key lapses:
+  On a machine without a network, for a new relay, and again before its signing key expires:
     cargo xtask master-key make /media/usb/myrelay
-  For a relay that runs already, once:
-    sudo cargo xtask master-key make /media/usb/myrelay --from /srv/relay/data/myrelay
-  On the relay's machine, with what `make` has put into `for-the-relay`:
-    sudo cargo xtask master-key install for-the-relay --to /srv/relay/data/myrelay
+  For a relay that is already running, once:
+    sudo target/debug/xtask master-key make /media/usb/myrelay --from /srv/relay/data/myrelay
+  On the relay's machine, with the `for-the-relay` that `make` wrote:
+    sudo target/debug/xtask master-key install for-the-relay --to /srv/relay/data/myrelay
     docker kill --signal HUP tor-myrelay
 
-A relay is its master key. Tor needs it only to sign the key that signs everything else, which lapses
-after some weeks. `OfflineMasterKey 1` in the torrc (`torrc --offline-master-key`) has tor neither
-make a master key nor ask for one.
+A relay is its master key. Tor needs it only to sign the key that signs everything else, which
+expires after some weeks. With `OfflineMasterKey 1` in the torrc (`torrc --offline-master-key`), tor
+neither creates a master key nor asks for one.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line")]
 pub(crate) struct Args {
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Make a signing key, and the master key if there is none yet
+    /// Create a signing key, and the master key if there is none yet
     Make(Make),
     /// Give a signing key to a relay
     Install(Install),
@@ -61,11 +61,11 @@ struct Make {
     /// How many days the signing key is good for
     #[arg(long, default_value_t = 60, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(2..=365))]
     days: u16,
-    /// Do not encrypt a new master key; otherwise its passphrase is asked for, or read from standard
-    /// input
+    /// Do not encrypt a new master key; otherwise its passphrase is prompted for, or read from
+    /// standard input
     #[arg(long)]
     no_passphrase: bool,
-    /// Make the keys with this tor, 0.4.9 or newer [default: the one that was built]
+    /// Create the keys with this tor, 0.4.9 or newer [default: the one that was built]
     #[arg(long, value_name = "PROGRAM")]
     tor: Option<PathBuf>,
 }
@@ -78,7 +78,7 @@ struct Install {
     /// The relay's data directory, which is made if it is not there
     #[arg(long, value_name = "DATA")]
     to: PathBuf,
-    /// The user that the relay runs as, a number
+    /// The id of the user that the relay runs as
     #[arg(long, default_value_t = UID)]
     uid: u32,
 }
@@ -141,7 +141,7 @@ fn make(args: &Make, ui: &Ui) -> Result<ExitCode> {
         carried.display()
     ));
     ui.say(&format!(
-        "next: carry {} to the relay's machine, and there `sudo cargo xtask master-key install {CARRIED} --to DATA`",
+        "next: carry {} to the relay's machine, and there `sudo target/debug/xtask master-key install {CARRIED} --to DATA`",
         carried.display()
     ));
     if let Some(data) = &args.from {

@@ -30,13 +30,13 @@ where
 /// How much is said, and for whom. Global: every subcommand takes these.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Output {
-    /// Print data for machines to standard output
+    /// Print JSON to standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say nothing but results and errors
+    /// Print only results and errors
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say more about each step
+    /// Print more about each step
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
 }
@@ -51,10 +51,10 @@ pub(crate) struct Sources {
     /// Look for source files in this directory first
     #[arg(long, value_name = "DIR")]
     pub(crate) source_dir: Option<PathBuf>,
-    /// Use no network: fail at once, naming all that is missing
+    /// Do not use the network: fail at once and name everything that is missing
     #[arg(long)]
     pub(crate) offline: bool,
-    /// Tor's version, one of those pinned in sources.toml [default: the one marked there]
+    /// The version of tor, out of those pinned in sources.toml [default: the one marked there]
     #[arg(long, value_name = "VERSION")]
     pub(crate) tor_version: Option<String>,
 }

@@ -15,8 +15,8 @@ use crate::ui::Ui;
 /// The arguments of `plan`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A step's key names everything that its output depends on; --verbose prints it. An output is
-in the cache or not, under its key.")]
+A step's key covers everything that its output depends on; --verbose prints it. Outputs are kept
+in the cache under their keys.")]
 pub(crate) struct Args {
     #[command(flatten)]
     build: Build,

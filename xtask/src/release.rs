@@ -27,15 +27,15 @@ const RELEASED: [Variant; 3] = [Variant::Relay, Variant::RelayArm, Variant::Rela
 /// The arguments of `release`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Builds the images without arm, with it, and with obfs4 as well, for one target or as an index for
-several, makes sure that they are those on record, puts all that is published into one folder and
-prints the files and the commands that publish them. It does not publish: ci/draft.sh and
-ci/push.sh do, where the rights to do so are. See docs/releasing.md.")]
+Builds the images without arm, with it, and with obfs4, for one target or as an index for several,
+makes sure that they match the record, puts everything to be published into one directory, and
+prints the files and the commands that publish them. It does not publish anything itself:
+ci/draft.sh and ci/push.sh do, where the permissions are. See docs/releasing.md.")]
 pub(crate) struct Args {
-    /// Do everything up to the push: all that this subcommand does
+    /// Do everything except the push: this subcommand can do no more
     #[arg(long, required = true)]
     dry_run: bool,
-    /// The tag in git: `tor-VERSION`, or `tor-VERSION-N` for the same tor built anew [default:
+    /// The git tag: `tor-VERSION`, or `tor-VERSION-N` if the same tor is released again [default:
     /// the first]
     #[arg(long)]
     tag: Option<String>,
@@ -46,7 +46,7 @@ pub(crate) struct Args {
         default_value = "ghcr.io/relaysmith/relaysmith"
     )]
     to: String,
-    /// Put the files into this directory, in place of what is there
+    /// Put the files into this directory, replacing its contents
     #[arg(long, value_name = "DIR", default_value = "dist/release")]
     out: PathBuf,
     #[command(flatten)]

@@ -17,17 +17,17 @@ use crate::ui::Ui;
 /// The arguments of `sbom`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-build-image writes both formats beside the image. This prints one, and builds what is not built
-yet. The SBOM depends on the image alone: no clock, no random number.
+build-image writes both formats beside the image. This prints one, and builds what has not been
+built yet. The SBOM depends on the image alone: no clock, no random numbers.
 
-With --attach, both are added to a layout of the image as OCI referrers. The image's digest
-stays as it is, but the layout holds more than one manifest then: skopeo must be told which, as
-in `oci:dist/oci:TAG`. The next build-image takes them out of its own layout again.")]
+With --attach, both are added to a layout of the image as OCI referrers. The image's digest does not
+change, but the layout then holds more than one manifest: tell skopeo which one to use, as in
+`oci:dist/oci:TAG`. The next build-image removes them from its own layout again.")]
 pub(crate) struct Args {
     /// The format to print
     #[arg(long, value_enum, default_value = "spdx")]
     format: Chosen,
-    /// Attach both formats to the image in this layout, and print nothing
+    /// Attach both formats to the image in this layout instead of printing one
     #[arg(long, value_name = "LAYOUT", conflicts_with = "format")]
     attach: Option<PathBuf>,
     #[command(flatten)]

@@ -16,7 +16,7 @@ Examples:
   cargo xtask completions bash >~/.local/share/bash-completion/completions/xtask
   cargo xtask completions zsh >~/.zfunc/_xtask
 
-The program that is completed is target/debug/xtask, which `cargo xtask` builds and starts.";
+They complete target/debug/xtask, the program that `cargo xtask` builds and runs.";
 
 /// The arguments of `completions`.
 #[derive(Debug, clap::Args)]
@@ -30,10 +30,10 @@ pub(crate) struct Completions {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  cargo xtask man --out man && man man/relaysmith-compose.1")]
 pub(crate) struct Man {
-    /// Write the pages into this directory, one for each subcommand
+    /// Write one page for each subcommand into this directory
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Replace pages that are there
+    /// Replace existing pages
     #[arg(long)]
     force: bool,
 }

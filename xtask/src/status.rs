@@ -15,11 +15,11 @@ use crate::ui::Ui;
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask status tor-myrelay
-  sudo cargo xtask status /srv/relay/data/myrelay/control.sock
+  sudo target/debug/xtask status /srv/relay/data/myrelay/control.sock
   cargo xtask --json status tor-myrelay
 
-It asks the image's health check, `relay-health --json`, inside the container; or, for a control
-socket, the health check that `cargo xtask build-image` has built.
+It runs the image's health check, `relay-health --json`, inside the container or, for a control
+socket, the health check that `cargo xtask build-image` built.
 
 Exit codes: 0 healthy, 1 starting, unhealthy or failed, 2 wrong command line";
 
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// The container's name, or the path of tor's control socket
     #[arg(value_name = "CONTAINER|SOCKET")]
     relay: String,
-    /// The container engine's program [default: docker, or podman where there is no docker]
+    /// The container engine to use [default: docker, or podman if there is no docker]
     #[arg(long, value_name = "PROGRAM")]
     engine: Option<PathBuf>,
 }

@@ -22,17 +22,17 @@ const EXAMPLES: &str = "\
 Examples:
   A middle relay on 100 Mbit/s, to standard output:
     cargo xtask torrc middle --nickname relay1 --contact-email tor@example.org --rate 100Mbit
-  An exit that sleeps when a terabyte is used up, with the page for its port 80:
+  An exit that sleeps once a terabyte is used up, with a page for its port 80:
     cargo xtask torrc exit --from relay.toml --accounting-max 1TB --out torrc --notice-out exit.html
-  A bridge with a password for its control port, from a file:
+  A bridge whose control port has a password, read from a file:
     cargo xtask torrc bridge --from relay.toml --control-port 9051 --control-password < password
 
-A file for --from has the options below as keys, without the dashes:
+A file for --from has these options as keys, without the dashes:
     nickname = \"relay1\"
     contact-email = \"tor@example.org\"
     rate = \"100Mbit\"
     or-port = 9001
-What the command line says comes before what the file says.
+The command line takes precedence over the file.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line";
 
@@ -40,20 +40,20 @@ Exit codes: 0 done, 1 failed, 2 wrong command line";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// What the relay is to be
+    /// The kind of relay
     #[arg(value_parser = one_of::<Role>(&Role::ALL.map(Role::name)))]
     role: Role,
     /// Read parameters from this file (TOML)
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Write the torrc here instead of to standard output; a file that is there is kept
+    /// Write the torrc here instead of to standard output; existing files are kept
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Replace files that are there
+    /// Replace existing files
     #[arg(long)]
     force: bool,
 
-    /// The name the relay is listed under: 1 to 19 letters and digits. Public
+    /// The relay's public name: 1 to 19 letters and digits
     #[arg(long, value_name = "NAME", help_heading = "Who")]
     nickname: Option<Nickname>,
     /// Your name or pseudonym. Public
@@ -62,90 +62,91 @@ pub(crate) struct Args {
     /// Where you read mail about the relay. Public: do not use your personal address
     #[arg(long, value_name = "ADDRESS", help_heading = "Who")]
     contact_email: Option<Email>,
-    /// Write the address as `tor AT example DOT org`, which some harvesters do not read
+    /// Write the address as `tor AT example DOT org`, which some harvesters do not recognise
     #[arg(long, help_heading = "Who")]
     obfuscate_email: bool,
-    /// Write the contact in fields for programs (CIISS, version 2)
+    /// Write the contact in machine-readable fields (CIISS, version 2)
     #[arg(long, help_heading = "Who")]
     ciiss: bool,
-    /// A page of who runs the relay, with --ciiss. Public
+    /// The website of whoever runs the relay, with --ciiss. Public
     #[arg(long, value_name = "URL", help_heading = "Who")]
     url: Option<Url>,
-    /// How that page's host vouches for the relay, with --url: uri-rsa (a file with its
-    /// fingerprint there) or dns-rsa
+    /// How that website vouches for the relay, with --url: uri-rsa (a file with its fingerprint) or
+    /// dns-rsa
     #[arg(long, value_name = "WAY", help_heading = "Who")]
     proof: Option<Proof>,
     /// The fingerprint of your OpenPGP key. Public
     #[arg(long, value_name = "HEX", help_heading = "Who")]
     pgp: Option<PgpFingerprint>,
-    /// The identity of a family key, which `cargo xtask family` prints; repeatable, or
-    /// with commas
+    /// The identity of a family key, as printed by `cargo xtask family`; repeatable, or
+    /// comma-separated
     #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Who")]
     family_id: Vec<FamilyId>,
-    /// The fingerprint of another relay of yours; repeatable, or with commas
+    /// The fingerprint of another relay of yours; repeatable, or comma-separated
     #[arg(long, value_name = "HEX", value_delimiter = ',', help_heading = "Who")]
     my_family: Vec<Fingerprint>,
 
-    /// The machine's public IPv4 address, or its full name [default: tor finds out]
+    /// The machine's public IPv4 address, or its fully qualified name [default: tor finds it]
     #[arg(long, value_name = "ADDRESS", help_heading = "Where")]
     address: Option<Address>,
-    /// The machine's public IPv6 address, if it is to be reached by it
+    /// The machine's public IPv6 address, if it should be reachable there
     #[arg(long, value_name = "ADDRESS", help_heading = "Where")]
     ipv6: Option<PublicV6>,
     /// The port for all of tor's traffic [default: 9001]
     #[arg(long, value_name = "PORT", help_heading = "Where")]
     or_port: Option<NonZeroU16>,
 
-    /// How fast on average, in each direction: 100Mbit, 12.5MB or 10MiB, each per second.
-    /// Powers of ten, but for MiB and its like
+    /// The average rate in each direction, per second: 100Mbit, 12.5MB or 10MiB. Units are powers
+    /// of ten, except MiB and the like
     #[arg(long, value_name = "RATE", help_heading = "How much")]
     rate: Option<Bandwidth>,
-    /// How fast at most, for a moment
+    /// The highest rate for short periods
     #[arg(long, value_name = "RATE", help_heading = "How much")]
     burst: Option<Bandwidth>,
-    /// How much in a period, in either direction: 500GB, 1TB. Then the relay sleeps
+    /// The quota per period, in either direction: 500GB, 1TB. After that, the relay sleeps
     #[arg(long, value_name = "VOLUME", help_heading = "How much")]
     accounting_max: Option<Volume>,
-    /// When a period begins: `month 1 00:00`, `week 1 00:00`, `day 00:00`
+    /// When each period begins: `month 1 00:00`, `week 1 00:00`, `day 00:00`
     #[arg(long, value_name = "WHEN", help_heading = "How much")]
     accounting_start: Option<Start>,
-    /// What is counted: max (the higher direction, tor's default), sum (both together, as most
-    /// providers do), in or out
+    /// What counts: max (the busier direction, tor's default), sum (both directions, as most
+    /// providers count), in or out
     #[arg(long, value_name = "RULE", help_heading = "How much")]
     accounting_rule: Option<Rule>,
 
-    /// What an exit lets through: reduced (tor's own list), web, full (tor's default),
+    /// What an exit allows: reduced (tor's own list), web, full (tor's default),
     /// guide-2016, or a file of lines like `accept *:443` [default: reduced]
     #[arg(long, value_name = "POLICY", help_heading = "Exits")]
     exit_policy: Option<PolicyChoice>,
-    /// Write a page for port 80 that says what the machine is
+    /// Write a page for port 80 that explains what the machine is
     #[arg(long, value_name = "FILE", help_heading = "Exits")]
     notice_out: Option<PathBuf>,
 
-    /// How a bridge is handed out: any, none, https, email or settings [default: any]
+    /// How the bridge is distributed: any, none, https, email or settings [default: any]
     #[arg(long, value_name = "WAY", help_heading = "Bridges")]
     bridge_distribution: Option<Distribution>,
-    /// Hide the traffic by obfs4 on this port; the image is that of `build-image --with obfs4`
+    /// Disguise the traffic with obfs4 on this port; needs the image from `build-image --with
+    /// obfs4`
     #[arg(long, value_name = "PORT", help_heading = "Bridges")]
     obfs4_port: Option<NonZeroU16>,
-    /// Another transport and its program in the container: obfs4=/usr/bin/lyrebird, or with a port
+    /// Another transport and its program in the container: obfs4=/usr/bin/lyrebird, or with a port,
     /// obfs4=/usr/bin/lyrebird:9002; repeatable
     #[arg(long, value_name = "NAME=PATH", help_heading = "Bridges")]
     transport: Vec<Transport>,
 
-    /// Where the control socket lies in the container
+    /// The path of the control socket in the container
     /// [default: /tordata/control.sock]
     #[arg(long, value_name = "PATH", help_heading = "Control")]
     control_socket: Option<SocketPath>,
-    /// Open a control port on the container's loopback interface; tor's cookie unlocks it
+    /// Open a control port on the container's loopback interface, with cookie authentication
     #[arg(long, value_name = "PORT", help_heading = "Control")]
     control_port: Option<NonZeroU16>,
-    /// Let a password unlock the control port too: it is asked for, or read from standard
-    /// input, and hashed as tor does
+    /// Also accept a password on the control port. It is prompted for or read from standard input,
+    /// and stored as tor's hash
     #[arg(long, help_heading = "Control")]
     control_password: bool,
-    /// Let a Prometheus in this network of containers ask what tor counts; `compose --monitoring`
-    /// writes both [default: 10.90.35.0/24]
+    /// Let a Prometheus in this container network read tor's metrics; `compose --monitoring` writes
+    /// both [default: 10.90.35.0/24]
     #[arg(
         long,
         value_name = "NETWORK",
@@ -155,14 +156,14 @@ pub(crate) struct Args {
         help_heading = "Control"
     )]
     metrics: Option<MetricsNetwork>,
-    /// The port for Prometheus; without --metrics on the container's loopback interface
+    /// The port for Prometheus; without --metrics, it is on the container's loopback interface
     /// [default, with --metrics: 9035]
     #[arg(long, value_name = "PORT", help_heading = "Control")]
     metrics_port: Option<NonZeroU16>,
     /// The master key is kept elsewhere: tor never makes or reads it
     #[arg(long, help_heading = "Control")]
     offline_master_key: bool,
-    /// Let tor limit its own system calls; only a tor built with libseccomp can
+    /// Let tor restrict its own system calls; this needs a tor built with libseccomp
     #[arg(long, help_heading = "Control")]
     sandbox: bool,
 }

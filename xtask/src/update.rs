@@ -21,14 +21,13 @@ const NEWER: u8 = 3;
 /// The arguments of `update`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Reads upstream's list of releases. What is newer is downloaded, verified by the signers that
-keys/trust.toml names, and pinned as the default version: in sources.toml, and by upstream's
-signature in keys/evidence/. Review that with `git diff`. If anything fails, nothing is
-changed. Versions that were pinned stay pinned, so that what was built from them can still be
-verified.
+Reads upstream's list of releases. A newer one is downloaded, verified against the signers in
+keys/trust.toml, and pinned as the default version in sources.toml, with upstream's signature in
+keys/evidence/. Review the change with `git diff`. If anything fails, nothing changes. Older
+versions stay pinned, so that images built from them can still be verified.
 
-Exit codes: 0 up to date, or pinned now; 1 failed; 2 wrong command line; 3 with --check: there
-is something newer")]
+Exit codes: 0 up to date, or pinned now; 1 failed; 2 wrong command line; 3 with --check: a newer
+version exists")]
 pub(crate) struct Args {
     /// What to look for
     #[arg(value_name = "NAME", default_value = "tor", value_parser = ["tor"])]

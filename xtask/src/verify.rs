@@ -32,56 +32,56 @@ use crate::verify_image;
 /// The arguments of `verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without options: checks the sources, builds everything again from nothing in a folder of its
-own, and compares each component, layer and the image with hashes/. With obfs4 it also makes Go
-from the source that Google signed, once, and compares it with the Go that compiled.
+Without options: checks the sources, builds everything again from nothing in a temporary
+directory, and compares each component, layer and the image with hashes/. With obfs4, it also
+builds Go from the source that Google signed, once, and compares it with the pinned wheel of Go.
 
-With --image: compares an image that somebody else made with hashes/ and with a build on this
-machine, of what is built already where it is. One in a registry is pulled first, such as by
-`skopeo copy docker://HOST/NAME oci:pulled`; where a layout holds several, PATH:NAME or
-PATH@DIGEST chooses.
+With --image: compares an image that somebody else built with hashes/ and with a build on this
+machine, reusing what has been built already. To check an image in a registry, pull it first, for
+example with `skopeo copy docker://HOST/NAME oci:pulled`. If a layout holds several images,
+PATH:NAME or PATH@DIGEST selects one.
 
-With --vary: puts variations that go together into one build, and only if that is not the same
-tries each alone, to name the culprit. What this machine cannot do is skipped, and said.
+With --vary: combines variations into as few builds as possible, and tries each alone only if the
+result differs, to name the culprit. What this machine cannot do is skipped, with a message.
 
-Exit codes: 0 trusted, and the same where it was built; 1 not trusted, or failed; 2 wrong
-command line; 3 built, and different from the record; 4 built, and there is no record")]
+Exit codes: 0 trusted, and the same if it was built; 1 not trusted, or failed; 2 wrong command
+line; 3 built, but it differs from the record; 4 built, but there is no record")]
 pub(crate) struct Args {
-    /// Check the pinned sources only, fetching those that are not here
+    /// Check only the pinned sources, and fetch those that are missing
     #[arg(long, conflicts_with = "file")]
     sources: bool,
     /// Compare this image, a layout or a tar, with the record and with a local build
     #[arg(long, value_name = "PATH", conflicts_with_all = ["file", "sources", "quorum"])]
     image: Option<String>,
-    /// What to check of them: names from sources.toml, `name@version`, or `all` [default:
-    /// what the image is built from]
+    /// Which sources to check: names from sources.toml, `name@version`, or `all` [default: what the
+    /// image is built from]
     #[arg(value_name = "NAME", requires = "sources")]
     names: Vec<String>,
-    /// Tell the whole chain of evidence of each instead of a table
+    /// Print the whole chain of evidence for each, instead of a table
     #[arg(long, requires = "sources")]
     explain: bool,
-    /// Print the table as Markdown, as README has it
+    /// Print the table as Markdown, as in the README
     #[arg(long, requires = "sources", conflicts_with = "explain")]
     markdown: bool,
-    /// Check this file by a detached signature: any pinned signer's will do
+    /// Check this file against a detached signature by any pinned signer
     #[arg(long, value_name = "FILE", requires = "signature")]
     file: Option<PathBuf>,
     /// The signature, armored or binary
     #[arg(long, value_name = "FILE", requires = "file")]
     signature: Option<PathBuf>,
-    /// Check it by the rule for this source: its signers, and what is overlooked in them
+    /// Check it by the rules for this source: its signers, and the exceptions made for them
     #[arg(long = "as", value_name = "NAME", requires = "file")]
     rule: Option<String>,
-    /// Count the people in keys/attesters/ whose signed statements in attestations/ agree with
-    /// the record; fails if there are fewer than this. Builds nothing
+    /// Count the people in keys/attesters/ whose signed statements in attestations/ agree with the
+    /// record, and fail if there are fewer than N. Builds nothing
     #[arg(long, value_name = "N", conflicts_with_all = ["sources", "file"],
         value_parser = clap::value_parser!(u16).range(1..))]
     quorum: Option<u16>,
-    /// Make only Go, from the source that Google signed, and compare it with the Go that compiles
-    /// what is written in it; what came of it once is kept
+    /// Build only Go, from the source that Google signed, and compare it with the pinned wheel of
+    /// Go. The result is kept
     #[arg(long, conflicts_with_all = ["sources", "file", "image", "quorum", "vary"])]
     go_from_source: bool,
-    /// With obfs4: build and compare the image alone, and leave Go as it is
+    /// With obfs4: compare only the image, and do not build Go
     #[arg(long, requires = "with", conflicts_with = "go_from_source")]
     without_go_from_source: bool,
     #[arg(long, help = vary_help(), value_name = "LIST", num_args = 0..=1, default_missing_value = "all",
@@ -94,8 +94,8 @@ pub(crate) struct Args {
 /// The help of `--vary`, with the names of all variations.
 fn vary_help() -> String {
     format!(
-        "Build again where all is different that must not matter, and say of each difference \
-         whether the image is the recorded one: `all`, or some of {}, with commas between",
+        "Build again while changing what must not matter, and say for each change whether the \
+         image is still the recorded one: `all`, or a comma-separated list of {}",
         relaysmith::compare::vary::names().replace(',', ", ")
     )
 }
