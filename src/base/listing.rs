@@ -26,7 +26,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Something on disk that is no file, directory or link.
-    #[error("`{}` is no file, directory or symbolic link", path.display())]
+    #[error("`{}` is not a file, directory or symbolic link", path.display())]
     Special {
         /// The path on this machine.
         path: PathBuf,

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub enum Error {
     /// An entry is refused.
     #[error(
-        "{step}: its output has `{path}`, {what}; expected files, folders and links inside the output"
+        "{step}: its output has `{path}`, {what}; expected only files, directories and links inside the output"
     )]
     Refused {
         /// The step.
@@ -41,7 +41,7 @@ pub enum Error {
         what: String,
     },
     /// There is no output.
-    #[error("{step}: it ended without an error but left no folder `out`")]
+    #[error("{step}: it ended without an error but left no directory `out`")]
     Nothing {
         /// The step.
         step: String,
@@ -217,7 +217,7 @@ impl Reader<'_> {
             FileType::RegularFile => {
                 let size = u64::try_from(found.st_size).unwrap_or(u64::MAX);
                 let Some(left) = self.left.checked_sub(size) else {
-                    return refuse("with which it is larger than a build may be");
+                    return refuse("which makes it larger than the limit");
                 };
                 self.left = left;
                 Ok(What::File {
@@ -234,7 +234,7 @@ impl Reader<'_> {
                 let shown = shown::shown(target.to_bytes());
                 match target.into_string() {
                     Ok(target) if self.stays_inside(path, &target) => Ok(What::Link { target }),
-                    _ => refuse(&format!("a link to `{shown}`, which is not in the output")),
+                    _ => refuse(&format!("a link to `{shown}`, which is outside the output")),
                 }
             }
             FileType::Fifo => refuse("a FIFO"),

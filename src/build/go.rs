@@ -26,7 +26,7 @@ pub struct Same {
 /// Go is not what its signed source gives.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "go {version}: what compiles for the image is not what its signed source gives: {}",
+    "go {version}: the compiler of the image does not match what its signed source builds: {}",
     list(.differ)
 )]
 pub struct Differs {
@@ -40,8 +40,9 @@ impl Differs {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(
-            "build nothing with obfs4 before it is known why: either the wheel of Go was changed, \
-             or `src/build/recipe/go-from-source.sh` does not make Go as its release was made"
+            "do not build with obfs4 until you know why: either the wheel of Go was altered, or \
+             `src/build/recipe/go-from-source.sh` does not build Go the way its release was \
+             built"
                 .to_owned(),
         )
     }
@@ -163,12 +164,12 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .ends_with("gives: there is no program in it")
+                .ends_with("builds: there is no program in it")
         );
         let error = compared("1", &tree(&[("bin/go", "a")]), &tree(&[])).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "go 1: what compiles for the image is not what its signed source gives: bin/go"
+            "go 1: the compiler of the image does not match what its signed source builds: bin/go"
         );
     }
 }

@@ -232,9 +232,9 @@ impl Running<'_> {
         let store = self.builder.store;
         let claim = store.claim(&self.step.key, || {
             let name = self.builder.plan.label(self.step);
-            self.builder
-                .progress
-                .note(&format!("{name}: another run is making it, waiting"));
+            self.builder.progress.note(&format!(
+                "{name}: waiting for another run that is building it"
+            ));
         })?;
         // Another run may have made it while we waited.
         if let Some(built) = store.find(self.step)? {

@@ -66,7 +66,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Differ { .. } | Self::Nothing { .. } => Some(
-                "use neither before it is known which of the two publishers changed something"
+                "use neither until you know which of the two publishers changed something"
                     .to_owned(),
             ),
             Self::Trust(error) => error.hint(),

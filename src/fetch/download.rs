@@ -140,7 +140,8 @@ impl Session<'_> {
         let partial = response.status() == StatusCode::PARTIAL_CONTENT;
         if partial && !continues(&response, from) {
             if from == 0 {
-                let reason = Reason::Interrupted("a part was sent unasked".to_owned());
+                let reason =
+                    Reason::Interrupted("the server sent a part that was not requested".to_owned());
                 return Err(Setback::lasting(reason).into());
             }
             self.restart()?;

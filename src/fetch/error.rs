@@ -143,7 +143,7 @@ impl Error {
     /// What fixes it, where something does.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Mismatch { .. } => Some("get the file again from upstream".to_owned()),
+            Self::Mismatch { .. } => Some("download the file again from upstream".to_owned()),
             Self::Unfetched(_) => Some(
                 "try again later, or put the files into a directory and name it with \
                  `--source-dir`"
@@ -181,10 +181,10 @@ fn sought<'a>(items: impl Iterator<Item = (&'a Source, &'a [Attempt])>) -> Strin
 
 fn unfetched(all: &[Unfetched]) -> String {
     let list = sought(all.iter().map(|one| (&*one.source, &*one.attempts)));
-    format!("no origin delivered what is pinned:{list}")
+    format!("no origin delivered the pinned bytes:{list}")
 }
 
 fn missing(all: &[Missing]) -> String {
     let list = sought(all.iter().map(|one| (&*one.source, &*one.looked)));
-    format!("without a network these cannot be had:{list}")
+    format!("not available without a network:{list}")
 }

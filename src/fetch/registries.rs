@@ -96,7 +96,7 @@ impl Machine {
             [&cargo, "fetch", "--quiet", "--manifest-path", &manifest].into_iter(),
         )?;
         match find() {
-            none if none.is_empty() => Err("cargo fetched it, but keeps no .crate file".to_owned()),
+            none if none.is_empty() => Err("cargo fetched it, but kept no .crate file".to_owned()),
             found => Ok(found),
         }
     }

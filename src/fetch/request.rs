@@ -272,7 +272,7 @@ impl Run<'_> {
             (Reason::Unreachable(why), Some(host)) => {
                 let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
                 if told.insert(host.clone()) {
-                    let line = format!("{host} cannot be reached, going on without it: {why}");
+                    let line = format!("{host} cannot be reached, continuing without it: {why}");
                     self.progress.note(&line);
                 }
             }
@@ -321,7 +321,7 @@ impl Run<'_> {
             url: String,
         }
         let no_page = |error: &dyn std::fmt::Display| {
-            Reason::Unavailable(format!("{} is no PEP 691 page: {error}", shown(index)))
+            Reason::Unavailable(format!("{} is not a PEP 691 page: {error}", shown(index)))
         };
         let address = index.join(&format!("{project}/"));
         let address = address.map_err(|error| no_page(&error))?;

@@ -17,7 +17,7 @@ pub enum Error {
     Placeholder,
     /// Nobody outside reaches the address.
     #[error(
-        "the bridge line has the address {address}, which nobody outside of this network reaches"
+        "the bridge line has the address {address}, which nobody outside this network can reach"
     )]
     Address {
         /// The address.
@@ -37,9 +37,9 @@ impl Error {
     /// What fixes it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Missing => "tor writes it once a transport runs: is this a bridge by `cargo xtask torrc bridge --obfs4-port PORT`, in the image of `cargo xtask build-image --with obfs4`?",
+            Self::Missing => "tor writes it once a transport is running: is this a bridge from `cargo xtask torrc bridge --obfs4-port PORT`, in the image from `cargo xtask build-image --with obfs4`?",
             Self::Placeholder | Self::Address { .. } => "write `Address` and the public IPv4 address of the machine into the torrc, and restart the container",
-            Self::Syntax { .. } => "the container's `bridgelines` is not tor's: ask the relay itself, `docker exec NAME relay-health bridge-line`",
+            Self::Syntax { .. } => "tor did not write the container's `bridgelines`: ask the relay itself with `docker exec NAME relay-health bridge-line`",
         }.to_owned())
     }
 }
@@ -68,9 +68,7 @@ fn line(text: &str) -> Result<String, Error> {
         return Err(Error::Placeholder);
     }
     if line.len() > LONGEST || !line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Err(refuse(
-            "it is too long or has other characters than ASCII's",
-        ));
+        return Err(refuse("it is too long, or not ASCII"));
     }
     let mut words = line.split(' ');
     let name = words.next().unwrap_or_default();
@@ -82,15 +80,15 @@ fn line(text: &str) -> Result<String, Error> {
         .next()
         .and_then(|word| word.parse::<SocketAddr>().ok());
     let Some(address) = address else {
-        return Err(refuse("no address and port follow the name"));
+        return Err(refuse("there is no address and port after the name"));
     };
     let fingerprint = words.next().unwrap_or_default();
     if fingerprint.len() != 40 || !fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(refuse("no fingerprint follows the address"));
+        return Err(refuse("there is no fingerprint after the address"));
     }
     if !words.all(|word| word.split_once('=').is_some_and(|(key, _)| !key.is_empty())) {
         return Err(refuse(
-            "what follows the fingerprint is not like `key=value`",
+            "the words after the fingerprint are not `key=value`",
         ));
     }
     let inner = match address.ip() {

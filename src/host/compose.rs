@@ -117,10 +117,7 @@ fn write(text: &mut String, service: &Service, form: Form) -> std::fmt::Result {
             "      resources: {{limits: {{memory: \"{memory}m\"}}}}"
         )?;
     }
-    writeln!(
-        text,
-        "    # Tor takes leave of its circuits before it goes."
-    )?;
+    writeln!(text, "    # Tor closes its circuits before it stops.")?;
     writeln!(text, "    stop_signal: {}", quoted(STOP_SIGNAL))?;
     writeln!(text, "    stop_grace_period: \"{}s\"", service.stop_seconds)?;
     writeln!(text, "    read_only: true")?;

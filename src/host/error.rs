@@ -55,7 +55,7 @@ pub enum Error {
         second: String,
     },
     /// An image that only this machine has.
-    #[error("{image} is an image of this machine alone, and {for_what} cannot have it")]
+    #[error("{image} is an image on this machine only, so {for_what} cannot use it")]
     LocalImage {
         /// The image.
         image: String,
@@ -69,7 +69,7 @@ pub enum Error {
         given: String,
     },
     /// A relay that answers no Prometheus.
-    #[error("{relay} answers no Prometheus in another container")]
+    #[error("{relay} does not answer a Prometheus in another container")]
     NoMetrics {
         /// The relay.
         relay: String,
@@ -142,7 +142,7 @@ impl Error {
                     .to_owned()
             }
             Self::MetricsNetworks { .. } => {
-                "accept the same network by MetricsPortPolicy in each torrc".to_owned()
+                "accept the same network with MetricsPortPolicy in each torrc".to_owned()
             }
             Self::HostPath { .. } | Self::Subnet { .. } | Self::NoExit => return None,
         };

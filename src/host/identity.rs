@@ -60,7 +60,7 @@ const KEY: &str = "keys/secret_id_key";
 #[non_exhaustive]
 pub enum Error {
     /// There is no relay.
-    #[error("{} has no {KEY}, so it is no data directory of a relay", place.display())]
+    #[error("{} has no {KEY}, so it is not the data directory of a relay", place.display())]
     NoRelay {
         /// The directory or the backup.
         place: PathBuf,
@@ -107,7 +107,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Taken { .. } => Some(
-                "choose a directory without a relay, or move what is there away first; two relays \
+                "choose a directory without a relay, or move what is there away first: two relays \
                  with one identity harm each other"
                     .to_owned(),
             ),
@@ -116,7 +116,7 @@ impl Error {
                     .to_owned(),
             ),
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Some("a relay's keys are for their owner alone: run it with sudo".to_owned())
+                Some("only the owner can read a relay's keys: run it with sudo".to_owned())
             }
             Self::Owner { .. } => Some("run it with sudo".to_owned()),
             _ => None,
@@ -203,7 +203,7 @@ impl Identity {
             what: what.to_owned(),
         };
         if !fs::symlink_metadata(&place)?.is_file() {
-            return Err(strange("no file, and nothing else belongs there"));
+            return Err(strange("not a file, and nothing else belongs there"));
         }
         let mut bytes = Vec::new();
         let file = fs::File::open(&place)?;
@@ -266,7 +266,7 @@ impl Identity {
             let shown = shown::shown(path.as_os_str().as_encoded_bytes());
             if !entry.header().entry_type().is_file() {
                 return Err(strange(format!(
-                    "{shown} is no file, so this is no backup of a relay"
+                    "{shown} is not a file, so this is not a backup of a relay"
                 )));
             }
             let names: Option<Vec<&str>> = path
@@ -282,12 +282,14 @@ impl Identity {
                 _ => false,
             };
             if !known || new.files.len() == MOST || entry.size() > LONGEST {
-                return Err(strange(format!("{shown} is in no backup of a relay")));
+                return Err(strange(format!(
+                    "{shown} does not belong in a backup of a relay"
+                )));
             }
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
             if new.files.insert(path, bytes).is_some() {
-                return Err(strange(format!("{shown} is there twice")));
+                return Err(strange(format!("{shown} is in it twice")));
             }
         }
         if !new.files.contains_key(Path::new(KEY)) {

@@ -75,7 +75,7 @@ impl Monitoring {
         writeln!(text, "    networks: [\"metrics\", \"view\"]")?;
         writeln!(
             text,
-            "    # For this machine alone: `ssh -L` brings it to yours."
+            "    # For this machine only: `ssh -L` makes it available on yours."
         )?;
         writeln!(text, "    ports: [\"127.0.0.1:9090:9090\"]")?;
         writeln!(text, "    volumes:")?;
@@ -107,7 +107,7 @@ impl Monitoring {
             networks => networks,
         };
         Ok(format!(
-            "{networks}  # The relays and Prometheus; nothing leads out of it.\n  \
+            "{networks}  # The relays and Prometheus, with no way out.\n  \
              metrics:\n    internal: true\n    ipam:\n      config:\n        - subnet: {}\n  \
              # Prometheus, Grafana and this machine.\n  view: {{}}\n\
              volumes:\n  prometheus: {{}}\n  grafana: {{}}\n",

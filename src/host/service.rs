@@ -303,7 +303,7 @@ impl FromStr for ImageName {
             .bytes()
             .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if hex.len() != 64 || !digits {
-            return Err(refuse("a name or tag may mean another image tomorrow"));
+            return Err(refuse("a name or tag may point to another image tomorrow"));
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"./:_-".contains(&b);
         if name.is_some_and(|name| name.is_empty() || !name.bytes().all(plain)) {
@@ -353,7 +353,7 @@ impl HostPath {
         }
         // Units are read line by line, and lose blanks at the end.
         if text.trim() != text {
-            return Err(refuse("it ends with a blank"));
+            return Err(refuse("it ends with a space"));
         }
         Ok(Self(text.to_owned()))
     }

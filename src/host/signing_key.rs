@@ -28,7 +28,7 @@ const HEADER: &[u8] = b"== ed25519v1-cert: type4 ==";
 #[non_exhaustive]
 pub enum Error {
     /// A directory that has none.
-    #[error("{} has no {file}, so it has no signing key of a relay", place.display())]
+    #[error("{} has no {file}, so it does not hold a relay's signing key", place.display())]
     NoKey {
         /// The directory.
         place: PathBuf,
@@ -36,13 +36,13 @@ pub enum Error {
         file: &'static str,
     },
     /// A certificate that tor did not write.
-    #[error("{} is not a certificate of a signing key", place.display())]
+    #[error("{} is not the certificate of a signing key", place.display())]
     Certificate {
         /// The file.
         place: PathBuf,
     },
     /// A certificate that is of no use any more.
-    #[error("the signing key in {} lapsed on {ended}", place.display())]
+    #[error("the signing key in {} expired on {ended}", place.display())]
     Lapsed {
         /// The directory.
         place: PathBuf,
@@ -50,7 +50,7 @@ pub enum Error {
         ended: String,
     },
     /// A key of another relay than that of the data directory.
-    #[error("{} is of another relay than {}", place.display(), data.display())]
+    #[error("{} belongs to another relay than {}", place.display(), data.display())]
     OtherRelay {
         /// The signing key's directory.
         place: PathBuf,
@@ -70,14 +70,14 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoKey { .. } => Some(
-                "`cargo xtask master-key make DIR` makes one, in `DIR/for-the-relay`".to_owned(),
+                "`cargo xtask master-key make DIR` creates one, in `DIR/for-the-relay`".to_owned(),
             ),
             Self::Lapsed { .. } => {
-                Some("make a new one: `cargo xtask master-key make DIR`".to_owned())
+                Some("create a new one: `cargo xtask master-key make DIR`".to_owned())
             }
             Self::OtherRelay { .. } => Some(
-                "take the directory of this relay's master key; a relay that is to be another one \
-                 gets an empty data directory"
+                "use the directory of this relay's master key; a new relay needs an empty data \
+                 directory"
                     .to_owned(),
             ),
             Self::Place(error) => error.hint(),

@@ -31,7 +31,7 @@ pub struct Status {
 #[non_exhaustive]
 pub enum Error {
     /// It is no such object.
-    #[error("no answer of `relay-health --json`: {text}")]
+    #[error("not an answer from `relay-health --json`: {text}")]
     Unreadable {
         /// What was said instead, escaped.
         text: String,
@@ -39,7 +39,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// It is of another version.
-    #[error("an answer of format {got}; this program reads format {FORMAT}")]
+    #[error("an answer in format {got}; this program reads format {FORMAT}")]
     Format {
         /// Its version.
         got: u64,
@@ -122,7 +122,7 @@ impl Status {
         let key = || {
             let master = match self.facts.get("master_key_here")? {
                 Value::Bool(true) => "tor renews it",
-                _ => "the master key is kept elsewhere: renew it there",
+                _ => "the master key is kept offline: renew it there",
             };
             Some(format!(
                 "until {}; {master}",
@@ -326,7 +326,7 @@ mod tests {
                 "traffic: 1.50 MB read, 0 B written since its start",
                 "quota left: 1.00 kB to read, 2.00 GB to write until 2026-12-01 00:00:00 UTC",
                 "family: A; B",
-                "signing key: until 2026-12-26 23:00 UTC; the master key is kept elsewhere: renew it there",
+                "signing key: until 2026-12-26 23:00 UTC; the master key is kept offline: renew it there",
                 "warning: tor is \\u{1b}[2Jold",
                 "warning: the signing key lapses in 3 d 18 h 33 min: `cargo xtask master-key make DIR` \
                  where the master key is kept, then `cargo xtask master-key install DIR --to DATA` here",
@@ -339,13 +339,16 @@ mod tests {
         for (text, expected) in [
             (
                 "healthy: bootstrapped\n",
-                "no answer of `relay-health --json`: healthy: bootstrapped",
+                "not an answer from `relay-health --json`: healthy: bootstrapped",
             ),
-            ("\x1b[2J", "no answer of `relay-health --json`: \\u{1b}[2J"),
-            ("", "no answer of `relay-health --json`: "),
+            (
+                "\x1b[2J",
+                "not an answer from `relay-health --json`: \\u{1b}[2J",
+            ),
+            ("", "not an answer from `relay-health --json`: "),
             (
                 r#"{"format":2,"state":"healthy","text":"","warnings":[],"facts":{}}"#,
-                "an answer of format 2; this program reads format 1",
+                "an answer in format 2; this program reads format 1",
             ),
         ] {
             assert_eq!(Status::parse(text).unwrap_err().to_string(), expected);

@@ -163,7 +163,7 @@ fn a_swarm() {
           update_config: {order: "stop-first"}
           restart_policy: {condition: "any"}
           resources: {limits: {memory: "2048m"}}
-        # Tor takes leave of its circuits before it goes.
+        # Tor closes its circuits before it stops.
         stop_signal: "SIGINT"
         stop_grace_period: "45s"
         read_only: true

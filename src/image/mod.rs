@@ -59,7 +59,7 @@ pub enum Error {
         mode: u32,
     },
     /// Two entries of one path.
-    #[error("`{path}` is in one layer twice")]
+    #[error("`{path}` is twice in one layer")]
     Duplicate {
         /// The path in the image.
         path: String,
@@ -71,7 +71,7 @@ pub enum Error {
         path: String,
     },
     /// Something on disk that is no file, directory or link.
-    #[error("`{}` is no file, directory or symbolic link", path.display())]
+    #[error("`{}` is not a file, directory or symbolic link", path.display())]
     Special {
         /// The path on this machine.
         path: PathBuf,

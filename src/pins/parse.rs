@@ -275,7 +275,7 @@ impl Check<'_> {
             match text.get_ref().parse::<Origin>() {
                 Ok(origin) if origins.contains(&origin) => self.refuse(
                     text.span(),
-                    format!("`{origin}` is there twice"),
+                    format!("`{origin}` is listed twice"),
                     "leave one of them out",
                 ),
                 Ok(origin) => origins.push(origin),

@@ -56,7 +56,7 @@ pub(super) fn data<'f>(file: &'f File, intake: &Intake) -> Result<Section<'f>, E
 
 /// The size that the header of the member `name` gives.
 fn member(header: &[u8; HEADER], name: &str) -> Result<u64, String> {
-    let text = std::str::from_utf8(header).map_err(|_| "a header of it is no text")?;
+    let text = std::str::from_utf8(header).map_err(|_| "a header of it is not text")?;
     let found = text
         .get(..16)
         .unwrap_or_default()

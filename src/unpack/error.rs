@@ -43,7 +43,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The tree is there already.
-    #[error("{} is there already", .path.display())]
+    #[error("{} already exists", .path.display())]
     Exists {
         /// The tree.
         path: PathBuf,

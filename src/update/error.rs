@@ -19,7 +19,7 @@ pub enum Error {
     Series(Vec<LineError>),
 
     /// The pinned version is none that can be compared.
-    #[error("tor {version} is pinned, which is no released version such as 0.4.9.11")]
+    #[error("tor {version} is pinned, which is not a released version such as 0.4.9.11")]
     NoVersion {
         /// What is pinned.
         version: String,
@@ -43,7 +43,7 @@ pub enum Error {
 
     /// The list is not one.
     #[error(
-        "{address} lists no release: expected links to tor-VERSION.tar.gz and its signed checksum"
+        "{address} lists no releases: expected links to tor-VERSION.tar.gz and its signed checksum"
     )]
     NotAList {
         /// The list.
@@ -75,7 +75,7 @@ pub enum Error {
     },
 
     /// What upstream published does not pass the trust policy.
-    #[error("tor {version} from {address} is not taken")]
+    #[error("tor {version} from {address} is rejected")]
     Untrusted {
         /// The version.
         version: Version,

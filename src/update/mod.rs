@@ -135,7 +135,7 @@ pub fn look(
             }
             // Nothing of it is signed: anybody who can write the list can have put it there.
             Err(error @ (Error::Untrusted { .. } | Error::Unreadable { .. })) => {
-                progress.note(&format!("tor {version} is passed over: {error}"));
+                progress.note(&format!("tor {version} is skipped: {error}"));
                 first.get_or_insert(error);
             }
             Err(error) => return Err(error),

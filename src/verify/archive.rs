@@ -38,7 +38,8 @@ pub fn verify_packages(
         path: path.clone(),
         what: what.to_owned(),
     };
-    let release = String::from_utf8(evidence::list(&path)?).map_err(|_| broken("it is no text"))?;
+    let release =
+        String::from_utf8(evidence::list(&path)?).map_err(|_| broken("it is not text"))?;
     let (text, signature) = clear_text(&release).ok_or_else(|| broken("it is not signed text"))?;
     let signatures = evidence::parse(&path, signature.as_bytes().to_vec())?;
     let hashed = evidence::hash_bytes(text.as_bytes(), &signatures);

@@ -74,7 +74,7 @@ pub fn ask(
         if asked.kept.is_empty() {
             fs_err::write(marker(folder, source), b"")?;
             progress.note(&format!(
-                "{source}: upstream's signature is not here and could not be had: {}",
+                "{source}: upstream's signature is missing and could not be fetched: {}",
                 asked.silent.join("; ")
             ));
         } else {
@@ -148,7 +148,7 @@ fn one(
     if rule.signers.len() - absent.len() < rule.threshold {
         // Nobody could tell whether what comes is right.
         let why = format!(
-            "the certificate of {} is not here, `cargo xtask keys refresh` fetches it",
+            "the certificate of {} is missing; `cargo xtask keys refresh` fetches it",
             absent.join(" and ")
         );
         asked.silent.push(why);

@@ -46,7 +46,7 @@ pub(super) fn require(path: &Path, lines: &[String], source: &Source) -> Result<
             }
             let name = name.to_ascii_lowercase();
             if fields.contains(&name) {
-                return Err(refuse(number, format!("the field `{name}` is there twice")));
+                return Err(refuse(number, format!("the field `{name}` appears twice")));
             }
             if name == FIELD && !value.is_empty() {
                 return Err(refuse(

@@ -166,7 +166,7 @@ pub enum Error {
         why: String,
     },
     /// A signature of minisign is not written as one should be.
-    #[error("{path}: not a signature of minisign: {why}")]
+    #[error("{path}: not a minisign signature: {why}")]
     Minisign {
         /// The file.
         path: PathBuf,
@@ -308,7 +308,7 @@ impl Error {
                 "download the file again from where upstream publishes it".to_owned()
             }
             Self::WrongArmor { found, .. } if found == "SIGNED MESSAGE" => {
-                "only detached signatures are taken: a file of its own, beside the signed one"
+                "only detached signatures are accepted, in a separate file beside the signed one"
                     .to_owned()
             }
             Self::ListedDigest { .. } => {
@@ -356,8 +356,8 @@ impl Error {
                     "refresh the certificates with `cargo xtask keys refresh`, or allow the status \
                      for that signer and source in keys/trust.toml, with a reason"
                 } else if of(Status::UnknownSigner) {
-                    "pin the signer in keys/trust.toml, once the fingerprint is checked by \
-                     another way than the one that brought the signature"
+                    "pin the signer in keys/trust.toml, once the fingerprint is checked through \
+                     another channel than the one that brought the signature"
                 } else {
                     return None;
                 }

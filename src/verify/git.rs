@@ -115,7 +115,7 @@ impl<'a> Objects<'a> {
             .windows(end.len())
             .position(|window| window == end);
         if ends.map(|at| signature[at + end.len()..].trim_ascii_end()) != Some(b"") {
-            return Err(refuse(self.path, "something stands behind the signature"));
+            return Err(refuse(self.path, "there is something after the signature"));
         }
         Ok((signed, signature))
     }
@@ -181,7 +181,7 @@ impl<'a> Objects<'a> {
         let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
         let line = std::str::from_utf8(line).unwrap_or_default();
         let named = line.strip_prefix(start).and_then(unhex);
-        named.ok_or_else(|| refuse(self.path, &format!("no `{start}` where it should be")))
+        named.ok_or_else(|| refuse(self.path, &format!("expected `{start}`")))
     }
 }
 

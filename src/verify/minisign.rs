@@ -71,7 +71,7 @@ pub(super) fn judge(
         hash: "BLAKE2b".to_owned(),
         status: Status::UnknownSigner,
         weaknesses: BTreeSet::new(),
-        detail: "no key that is pinned made it".to_owned(),
+        detail: "it was not made by a pinned key".to_owned(),
         counts: false,
         allowed: None,
         fatal: false,

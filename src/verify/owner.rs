@@ -58,7 +58,7 @@ impl fmt::Display for Validity {
             Self::Expired(day) => write!(f, "expired on {day}"),
             Self::Revoked(how) => f.write_str(how),
             Self::Unbound => f.write_str("not valid"),
-            Self::Absent => f.write_str("not here, `cargo xtask keys refresh` fetches it"),
+            Self::Absent => f.write_str("missing; `cargo xtask keys refresh` fetches it"),
         }
     }
 }

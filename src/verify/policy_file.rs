@@ -452,7 +452,7 @@ impl Check<'_> {
             match last {
                 Some(last) if last == text => self.refuse(
                     name.span(),
-                    format!("`{text}` is there twice"),
+                    format!("`{text}` is listed twice"),
                     "leave one of them out",
                 ),
                 Some(last) if last > text => self.refuse(

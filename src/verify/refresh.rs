@@ -86,11 +86,7 @@ impl fmt::Display for Answer {
             Self::Found => f.write_str("has it"),
             Self::Absent => f.write_str("does not have it"),
             Self::Others(found) => {
-                write!(
-                    f,
-                    "has another certificate, left aside: {}",
-                    found.join(", ")
-                )
+                write!(f, "has another certificate, ignored: {}", found.join(", "))
             }
             Self::Failed(why) => f.write_str(why),
         }
@@ -270,7 +266,7 @@ fn take(
     }
     match (found, others.is_empty()) {
         (true, _) => Answer::Found,
-        (false, true) => Answer::Failed("what it sends holds no certificate".to_owned()),
+        (false, true) => Answer::Failed("its answer holds no certificate".to_owned()),
         (false, false) => Answer::Others(others),
     }
 }
@@ -297,13 +293,13 @@ fn read(
         vec![bytes.to_vec()]
     } else {
         armor::blocks(from, bytes, Kind::PublicKey).map_err(|error| match error {
-            Error::TruncatedArmor { .. } => "what it sends is cut off".to_owned(),
-            _ => "what it sends is no certificate".to_owned(),
+            Error::TruncatedArmor { .. } => "its answer is cut off".to_owned(),
+            _ => "its answer is not a certificate".to_owned(),
         })?
     };
     let broken = |error: sequoia_openpgp::anyhow::Error| {
         let why = shown::shown_up_to(200, error.root_cause().to_string().as_bytes());
-        format!("what it sends is broken: {why}")
+        format!("its answer is broken: {why}")
     };
     let mut sent = Sent::default();
     for block in &blocks {
@@ -393,7 +389,7 @@ impl<'p> Kept<'p> {
         }
         match self.count > PACKETS {
             true => Err(format!(
-                "what it sends has more than {PACKETS} signatures of the owner"
+                "its answer has more than {PACKETS} signatures by the owner"
             )),
             false => Ok(()),
         }

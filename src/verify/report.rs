@@ -273,7 +273,7 @@ impl Entry {
         }
         let repositories = source.evidence.tag.iter().flat_map(|tag| &tag.origins);
         for folder in source.evidence.origins.iter().chain(repositories) {
-            named.push(format!("{folder} is asked for what is missing there"));
+            named.push(format!("{folder} is asked for missing evidence"));
         }
         named
     }

@@ -127,7 +127,7 @@ fn invalid(
     if signature.version() < 4 {
         // RFC 9580, section 5.2.2: what it says of itself is hardly covered by it.
         return Some(bad(format!(
-            "it is a version {} signature, a format of the nineties that is not taken",
+            "it is a version {} signature, a format from the 1990s that is not accepted",
             signature.version()
         )));
     }
@@ -136,7 +136,7 @@ fn invalid(
     };
     if !hashed {
         let algorithm = signature.hash_algo();
-        return Some(bad(format!("hash algorithm {algorithm} is not known")));
+        return Some(bad(format!("unknown hash algorithm {algorithm}")));
     }
     let created = key.key().creation_time();
     if created > made {
@@ -311,7 +311,7 @@ fn unbound(key: &ErasedKeyAmalgamation<'_, PublicParts>, why: Option<String>) ->
     let unsigned = key.bundle().self_signatures().next().is_none();
     if unsigned && key.cert().bad_signatures().any(one_sided) {
         // Else anybody could take another's signing key into their certificate.
-        return "its subkey never confirmed that it belongs to the certificate".to_owned();
+        return "its subkey is not cross-signed (no primary key binding)".to_owned();
     }
     let why = why.map_or_else(String::new, |why| format!(": {why}"));
     format!("its key is not bound to the certificate{why}")

@@ -92,7 +92,7 @@ fn blobs(path: &Path, source: &Source) -> Result<BTreeMap<String, Id>, Error> {
                 return Err(Error::NotInTag {
                     what: source.to_string(),
                     file: inside.to_owned(),
-                    why: "it is no regular file",
+                    why: "it is not a regular file",
                 });
             }
         }
@@ -108,7 +108,7 @@ fn blobs(path: &Path, source: &Source) -> Result<BTreeMap<String, Id>, Error> {
             return Err(Error::NotInTag {
                 what: source.to_string(),
                 file: inside.to_owned(),
-                why: "the archive has it twice",
+                why: "it is in the archive twice",
             });
         }
     }
@@ -129,7 +129,7 @@ fn unpacked(path: &Path) -> Result<Box<dyn Read>, Error> {
         _ => {
             return Err(Error::Unreadable {
                 path: path.to_owned(),
-                source: io::Error::other("it is none of gzip, bzip2 and xz"),
+                source: io::Error::other("it is neither gzip nor bzip2 nor xz"),
             });
         }
     })

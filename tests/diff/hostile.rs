@@ -85,16 +85,19 @@ fn bytes_that_are_not_what_is_named() {
         })
     };
     let layer = |packed: &Packed| packed.layers[0].packed.clone();
-    refused("is not what is named: its digest is", replaced(layer, b""));
-    refused("has 5 bytes, and", replaced(layer, b"short"));
+    refused("is not what was named: its digest is", replaced(layer, b""));
+    refused("has 5 bytes, expected", replaced(layer, b"short"));
     let (config, manifest) = (|p: &Packed| p.documents().0, |p: &Packed| p.documents().1);
-    refused("is not what is named: its digest is", replaced(config, b""));
     refused(
-        "is not what is named: its digest is",
+        "is not what was named: its digest is",
+        replaced(config, b""),
+    );
+    refused(
+        "is not what was named: its digest is",
         replaced(manifest, b""),
     );
     refused(
-        "is not in it",
+        "is missing",
         open(|place| {
             let packed = small("tor");
             packed.write(place);
@@ -303,7 +306,7 @@ fn archives_that_hold_the_same_files() {
             file(b'8'),
             "kind: entry of type `7` -> entry of type `8`",
         ),
-        (file(b'0'), file(0), "in order, padding or spelling alone"),
+        (file(b'0'), file(0), "only in order, padding or encoding"),
     ] {
         let text = pair(a, b);
         assert!(text.contains(expected), "{text}, not {expected}");
@@ -346,7 +349,7 @@ fn images_of_other_programs() {
     fs::write(folder.join("version"), "Directory Transport Version: 1.1\n").unwrap();
     let error = open(&folder).unwrap_err();
     assert!(
-        error.to_string().contains("skopeo wrote for `dir:`"),
+        error.to_string().contains("in skopeo's `dir:` format"),
         "{error}"
     );
     assert!(error.hint().unwrap().contains("skopeo copy dir:"));
@@ -393,7 +396,7 @@ fn folders_that_lead_elsewhere() {
     // A list that names files outside, in a folder and in a tar.
     let list = r#"[{"Config": "../secret", "RepoTags": null, "Layers": []}]"#;
     refused(
-        "`../secret` is not in it",
+        "`../secret` is missing",
         open(|place| {
             fs::write(place.join("../secret"), "{}").unwrap();
             fs::write(place.join("manifest.json"), list).unwrap();
@@ -401,7 +404,7 @@ fn folders_that_lead_elsewhere() {
     );
     let absolute = list.replace("../secret", "/etc/passwd");
     refused(
-        "`/etc/passwd` is not in it",
+        "`/etc/passwd` is missing",
         open(|place| {
             fs::write(place.join("manifest.json"), absolute).unwrap();
         }),
@@ -438,7 +441,7 @@ fn folders_that_lead_elsewhere() {
         "is a link that leads out of it",
         open(|place| symlink("/dev/zero", place.join("index.json")).unwrap()),
     );
-    refused("is no image", open(|_| ()));
+    refused("is not an image", open(|_| ()));
     let error = ThirdPartyImage::open("ghcr.io/x/tor:1", Limits::default()).unwrap_err();
     assert!(
         error

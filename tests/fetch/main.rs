@@ -428,7 +428,10 @@ fn a_range_that_is_not_honoured() {
 fn a_part_that_nobody_asked_for() {
     delivers(|_, wire| rest(wire, &body(), 0));
     let reason = refuses(|_, wire| rest(wire, &body(), 1000));
-    assert!(reason.ends_with("a part was sent unasked"), "{reason}");
+    assert!(
+        reason.ends_with("the server sent a part that was not requested"),
+        "{reason}"
+    );
 }
 
 // Guards: N2.
@@ -481,7 +484,7 @@ fn a_host_that_stays_silent_is_tried_once() {
     bench.options.patience.connect = Duration::from_millis(50);
     let heard = Heard::default();
     bench.watched(&source(&body()), &heard).unwrap_err();
-    let told = "127.0.0.1 cannot be reached, going on without it: operation timed out";
+    let told = "127.0.0.1 cannot be reached, continuing without it: operation timed out";
     assert_eq!(*heard.0.lock().unwrap(), [told]);
     silent.set_nonblocking(true).unwrap();
     assert!(silent.accept().is_ok());
@@ -507,7 +510,7 @@ fn every_reason_is_told() {
     let text = error.to_string().replace(&server.url, "http://mirror/");
     let shown = dead.replace("user:secret@", "");
     insta::assert_snapshot!(text.replace(&shown, "http://dead/"), @r"
-    no origin delivered what is pinned:
+    no origin delivered the pinned bytes:
       thing 1: thing-1.tar.gz, 1200000 bytes
         http://mirror/pool/a: the server says 404 Not Found
         http://dead/pool/a: no connection: Connection refused (os error 111)
@@ -647,7 +650,7 @@ fn offline_tells_all_that_is_missing() {
         .replace(directory.path().to_str().unwrap(), "DIR");
     let text = text.replace(bench.options.cache.root().to_str().unwrap(), "CACHE");
     insta::assert_snapshot!(text, @r"
-    without a network these cannot be had:
+    not available without a network:
       other 1: other-2.tar.gz, 5 bytes
         CACHE/downloads/sha256/d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa: no such file
         DIR/other-2.tar.gz: expected 5 bytes, got 7 bytes
@@ -730,7 +733,7 @@ fn an_index_is_asked_for_its_json() {
     };
     for (project, reason) in [
         ("absent", "pypi:absent: no such file"),
-        ("html", "is no PEP 691 page: expected value at line 1"),
+        ("html", "is not a PEP 691 page: expected value at line 1"),
         ("nothing", "pypi:nothing: the server says 404 Not Found"),
     ] {
         let error = bench.fetch(&from(project)).unwrap_err().to_string();

@@ -396,7 +396,7 @@ fn answers_that_lie() {
     insta::assert_snapshot!(seen.join("\n"), @r"
     another's
         /advanced: does not have it
-        /key-server: has another certificate, left aside: MALLORY
+        /key-server: has another certificate, ignored: MALLORY
     another's beside it
         /advanced: does not have it
         /key-server: has it
@@ -408,22 +408,22 @@ fn answers_that_lie() {
         /key-server: has it
     with secret keys, armored
         /advanced: does not have it
-        /key-server: what it sends is no certificate
+        /key-server: its answer is not a certificate
     cut off
         /advanced: does not have it
-        /key-server: what it sends is cut off
+        /key-server: its answer is cut off
     half sent
         /advanced: does not have it
         /key-server: the transfer broke: end of file before message length reached
     a page
         /advanced: does not have it
-        /key-server: what it sends holds no certificate
+        /key-server: its answer holds no certificate
     noise
         /advanced: does not have it
-        /key-server: what it sends is broken: unexpected EOF
+        /key-server: its answer is broken: unexpected EOF
     nothing
         /advanced: does not have it
-        /key-server: what it sends holds no certificate
+        /key-server: its answer holds no certificate
     endless
         /advanced: does not have it
         /key-server: it sends more than 1048576 bytes

@@ -354,7 +354,7 @@ fn without_the_certificate_nobody_is_asked() {
     }
     let before = server.paths().len();
     fs_err::remove_file(scene.project.path().join("keys/b.asc")).unwrap();
-    let why = "the certificate of B is not here, `cargo xtask keys refresh` fetches it";
+    let why = "the certificate of B is missing; `cargo xtask keys refresh` fetches it";
     assert_eq!(asked(), (0, why.to_owned()));
     assert_eq!(server.paths().len(), before);
 }

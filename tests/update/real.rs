@@ -139,7 +139,7 @@ fn what_our_copies_say() {
       7D887DC8BA7BBBA7B835E3BADCE310E7864CC8BF: no expiry
     brown: no expiry
       ADE668AA675718B59FE29FEA24D68B725D5487D0: expires on 2028-08-28
-    copa: not here, `cargo xtask keys refresh` fetches it
+    copa: missing; `cargo xtask keys refresh` fetches it
     custura: expired on 2024-09-08
       3045714BCFCD98B94C06F824D0051169612E7B2A: expired on 2024-09-08
     debian-bookworm: expires on 2031-01-19
@@ -154,7 +154,7 @@ fn what_our_copies_say() {
     goulet: expired on 2016-05-09
     johnson: no expiry
       2AE224F5C424990AE5206C85888404C187F30690: no expiry
-    juga: not here, `cargo xtask keys refresh` fetches it
+    juga: missing; `cargo xtask keys refresh` fetches it
     kitt: expires on 2027-03-13
       9CF557FE13CB90CA2AEF1D2080D302F5886D839C: expires on 2027-03-13
     mathewson: expired on 2025-10-04

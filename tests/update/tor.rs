@@ -322,9 +322,9 @@ fn lists_that_lie() {
     without the files it names
       cannot read http://upstream/tor-0.4.9.99.tar.gz.sha256sum: the server says 404 Not Found
     empty
-      http://upstream/ lists no release: expected links to tor-VERSION.tar.gz and its signed checksum
+      http://upstream/ lists no releases: expected links to tor-VERSION.tar.gz and its signed checksum
     something else
-      http://upstream/ lists no release: expected links to tor-VERSION.tar.gz and its signed checksum
+      http://upstream/ lists no releases: expected links to tor-VERSION.tar.gz and its signed checksum
     endless
       cannot read http://upstream/: it sends more than 4194304 bytes
     silent
@@ -482,33 +482,33 @@ fn releases_that_lie() {
     ));
     insta::assert_snapshot!(seen.join("\n"), @r"
     one signature
-      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is not taken: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signed by 1 of 2 needed (A)
+      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is rejected: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signed by 1 of 2 needed (A)
     signed twice by one
-      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is not taken: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signed by 1 of 2 needed (A)
+      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is rejected: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signed by 1 of 2 needed (A)
     signed by another
-      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is not taken: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signed by 1 of 2 needed (A); MALLORY: unknown signer: no certificate in keys/ has this key
+      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is rejected: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signed by 1 of 2 needed (A); MALLORY: unknown signer: no certificate in keys/ has this key
     a signature of something else
-      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is not taken: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signature by A: bad: it does not match the file
+      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is rejected: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signature by A: bad: it does not match the file
     an older release under a newer name
-      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is not taken: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: expected a checksum of tor-0.4.9.15.tar.gz, got those of: tor-0.4.9.9.tar.gz
+      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is rejected: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: expected a checksum of tor-0.4.9.15.tar.gz, got those of: tor-0.4.9.9.tar.gz
     an older tarball
-      no origin delivered what is pinned:
+      no origin delivered the pinned bytes:
       tor 0.4.9.15: tor-0.4.9.15.tar.gz, at most 20000000 bytes
         http://upstream/tor-0.4.9.15.tar.gz: expected sha256:8288590919bfd39b4f8c318b198dcae05f765de4d89f72ebee2157f87eef7839, got sha256:500b66bffa4bbec969e2a9216055a6d1f2add62488d8f4c50ec47b8348c018a3
     a page for a list
-      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is not taken: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signature by A: bad: it does not match the file
+      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is rejected: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signature by A: bad: it does not match the file
     a page for a signature
-      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is not taken: UPDATE/tor-0.4.9.15.tar.gz.sha256sum.asc: holds no signature
+      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is rejected: UPDATE/tor-0.4.9.15.tar.gz.sha256sum.asc: holds no signature
     a page for a tarball
-      no origin delivered what is pinned:
+      no origin delivered the pinned bytes:
       tor 0.4.9.15: tor-0.4.9.15.tar.gz, at most 20000000 bytes
         http://upstream/tor-0.4.9.15.tar.gz: expected sha256:8288590919bfd39b4f8c318b198dcae05f765de4d89f72ebee2157f87eef7839, got sha256:c19d6bdeea02f16ebdb07bf20c4fec64e320f322b59a4cd0e7513d325833b514
     half a signature file
-      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is not taken: UPDATE/tor-0.4.9.15.tar.gz.sha256sum.asc: truncated: the ASCII armor does not end as it began
+      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is rejected: UPDATE/tor-0.4.9.15.tar.gz.sha256sum.asc: truncated: the ASCII armor does not end as it began
     half of a signature
       cannot read http://upstream/tor-0.4.9.15.tar.gz.sha256sum.asc: the transfer broke: end of file before message length reached
     half of a tarball
-      no origin delivered what is pinned:
+      no origin delivered the pinned bytes:
       tor 0.4.9.15: tor-0.4.9.15.tar.gz, at most 20000000 bytes
         http://upstream/tor-0.4.9.15.tar.gz: the transfer broke: end of file before message length reached
     an endless list
@@ -516,13 +516,13 @@ fn releases_that_lie() {
     an endless signature
       cannot read http://upstream/tor-0.4.9.15.tar.gz.sha256sum.asc: it sends more than 65536 bytes
     an endless tarball
-      no origin delivered what is pinned:
+      no origin delivered the pinned bytes:
       tor 0.4.9.15: tor-0.4.9.15.tar.gz, at most 20000000 bytes
         http://upstream/tor-0.4.9.15.tar.gz: expected at most 20000000 bytes
     a list in drops
       cannot read http://upstream/tor-0.4.9.15.tar.gz.sha256sum: the transfer broke: the server is too slow
     a tarball in drops
-      no origin delivered what is pinned:
+      no origin delivered the pinned bytes:
       tor 0.4.9.15: tor-0.4.9.15.tar.gz, at most 20000000 bytes
         http://upstream/tor-0.4.9.15.tar.gz: the transfer broke: the server is too slow
     a silent signature
@@ -534,7 +534,7 @@ fn releases_that_lie() {
     a tarball without a change log
       failed to open file `UPDATE/tree/ChangeLog`: No such file or directory (os error 2)
     an expired signer
-      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is not taken: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signed by 1 of 2 needed (B); A: stale: our copy says the key expired on 2015-01-01 (not allowed)
+      tor 0.4.9.15 from http://upstream/tor-0.4.9.15.tar.gz is rejected: UPDATE/tor-0.4.9.15.tar.gz.sha256sum: signed by 1 of 2 needed (B); A: stale: our copy says the key expired on 2015-01-01 (not allowed)
     ");
 }
 

@@ -182,8 +182,8 @@ fn signatures_of_the_nineties_are_named() {
     let packet = [&[0x88, u8::try_from(body.len()).unwrap()][..], &body].concat();
     assert_eq!(
         keys.verify(&packet),
-        "REFUSED thing 1: signature by A: bad: it is a version 3 signature, a format of the \
-         nineties that is not taken"
+        "REFUSED thing 1: signature by A: bad: it is a version 3 signature, a format from the \
+         1990s that is not accepted"
     );
 }
 

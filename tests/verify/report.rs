@@ -268,8 +268,8 @@ fn hints() {
     no rule: add to keys/trust.toml: `[[source]]`, `name = "thing"` and `signers` with `threshold`, or `digest-only` with the reason
     unsigned: name the signature in sources.toml, or give the reason as `digest-only` in keys/trust.toml
     cut off: download the file again from where upstream publishes it
-    clear text: only detached signatures are taken: a file of its own, beside the signed one
-    stranger: pin the signer in keys/trust.toml, once the fingerprint is checked by another way than the one that brought the signature
+    clear text: only detached signatures are accepted, in a separate file beside the signed one
+    stranger: pin the signer in keys/trust.toml, once the fingerprint is checked through another channel than the one that brought the signature
     stale: refresh the certificates with `cargo xtask keys refresh`, or allow the status for that signer and source in keys/trust.toml, with a reason
     bad: do not use the file; compare it and its signature with what upstream publishes
     too few: (none)

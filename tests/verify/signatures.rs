@@ -367,7 +367,7 @@ fn subkeys() {
     for authentication
       REFUSED thing 1: signature by A: bad: its key is not for signing
     no back-signature
-      REFUSED thing 1: signature by A: bad: its subkey never confirmed that it belongs to the certificate
+      REFUSED thing 1: signature by A: bad: its subkey is not cross-signed (no primary key binding)
     older than its primary key
       signed by 1 of 1; A: good
     ");

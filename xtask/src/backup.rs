@@ -116,13 +116,13 @@ pub(crate) fn import(args: &Import, ui: &Ui) -> Result<ExitCode> {
     let identity = Identity::of_stopped(&args.from)?;
     if !identity.left_behind.is_empty() {
         ui.say(&format!(
-            "left behind, tor makes it again: {}",
+            "left out, tor recreates it: {}",
             identity.left_behind.join(", ")
         ));
     }
     for name in &identity.unknown {
         ui.warn(&format!(
-            "left behind, for it belongs to no relay: {}",
+            "left out, not part of a relay: {}",
             args.from.join(name).display()
         ));
     }
@@ -133,7 +133,7 @@ fn place(identity: &Identity, to: &Path, uid: u32, ui: &Ui) -> Result<ExitCode> 
     identity.place(to, uid)?;
     says(identity, ui);
     ui.warn(
-        "start it only when the one that it was copied from is stopped for good: two relays with \
+        "start it only once the relay it was copied from is stopped for good: two relays with \
          one identity harm each other",
     );
     ui.say(&format!(
@@ -152,6 +152,6 @@ fn says(identity: &Identity, ui: &Ui) {
     ));
     ui.say(&format!("files: {}", identity.paths().count()));
     if identity.lacks_master_key() {
-        ui.say("its ed25519 master key is kept elsewhere, and is not in it");
+        ui.say("its ed25519 master key is kept offline, so it is not included");
     }
 }

@@ -125,7 +125,7 @@ impl Build {
         match self.targets()[..] {
             [target] => Ok(target),
             ref several => bail!(
-                "this takes one target, not {}: say `--target` once",
+                "this takes one target, not {}: give `--target` once",
                 several.len()
             ),
         }
@@ -243,8 +243,8 @@ fn offer_newer(built: &str, build: &Build, ui: &Ui) -> Result<()> {
     let newest = pinned.filter_map(|source| version(&source.version)).max();
     if let Some(newest) = newest.filter(|newest| Some(*newest) > version(built)) {
         ui.say(&format!(
-            "tor {newest} is newer, and pinned: `cargo xtask build-image --tor-version {newest}` builds \
-             it where its source can be had"
+            "tor {newest} is newer and pinned: `cargo xtask build-image --tor-version {newest}` \
+             builds it if its source is available"
         ));
     }
     Ok(())
@@ -361,7 +361,7 @@ fn summary(made: &Made, comparison: Option<&Comparison>) -> String {
             let other: Vec<String> = comparison.unexpected().map(Item::subject).collect();
             if other.is_empty() {
                 lines.push(format!(
-                    "record     the same as {}, but for what follows from --uid {uid}: {of_user}",
+                    "record     same as {}, except for what --uid {uid} changes: {of_user}",
                     path.display()
                 ));
                 return lines.join("\n");

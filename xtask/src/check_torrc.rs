@@ -165,7 +165,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     ui.say(&format!("{name}, role {}: {found}", checked.role));
     if variant.is_none() && facts(&name, &text, &files).wants_obfs4 {
         ui.say(&format!(
-            "it starts {}, which only an image of `cargo xtask build-image --with obfs4` has",
+            "it starts {}, which only the image from `cargo xtask build-image --with obfs4` has",
             torrc::LYREBIRD
         ));
     }
@@ -173,7 +173,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         fix(args, &name, &text, checked.role, &files, ui)?;
     }
     if let Some(why) = not_asked {
-        ui.say(&format!("tor itself was not asked: {why}"));
+        ui.say(&format!("tor itself was not run: {why}"));
     }
     Ok(if checked.passes() {
         ExitCode::SUCCESS
@@ -207,7 +207,7 @@ fn fix(args: &Args, name: &str, text: &[u8], role: Role, files: &Disk, ui: &Ui) 
     let fixed = fixed(name, text, Some(role), files);
     let before = String::from_utf8_lossy(text);
     if fixed == before {
-        ui.say("nothing was changed: what is left takes a decision of yours");
+        ui.say("nothing was changed: what is left is for you to decide");
         return Ok(());
     }
     if !ui.wants_json() {
@@ -217,7 +217,7 @@ fn fix(args: &Args, name: &str, text: &[u8], role: Role, files: &Disk, ui: &Ui) 
         ui.data(shown.trim_end())?;
     }
     if args.file == Path::new("-") {
-        ui.say("nothing was written: there is no file beside standard input to write to");
+        ui.say("read from standard input, so no .fixed file was written");
         return Ok(());
     }
     let mut path = args.file.clone().into_os_string();
@@ -247,7 +247,9 @@ pub(crate) fn ask(which: &Tor, name: &str, text: &[u8], files: &Disk) -> Result<
     };
     match built() {
         Ok(Some(tor)) => ask_tor(&tor, name, text, files).map_err(|error| error.to_string()),
-        Ok(None) => Err("it is not built here yet; `cargo xtask build-image` builds it".to_owned()),
+        Ok(None) => {
+            Err("it has not been built here yet; `cargo xtask build-image` builds it".to_owned())
+        }
         Err(error) => Err(format!("{error:#}")),
     }
 }

@@ -323,7 +323,9 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         }
     }
     if args.kubernetes.is_some() {
-        ui.say("the relay's address is the load balancer's or the node's: say it with `Address` in the torrc");
+        ui.say(
+            "the relay's address is the load balancer's or the node's: set `Address` in the torrc",
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let missing: Vec<&Service> = services
@@ -347,7 +349,7 @@ fn notice(args: &Args) -> Result<Option<Notice>> {
     // Docker would make a directory of that name.
     if !page.is_file() {
         bail!(
-            "{} is no file; `cargo xtask torrc exit --from FILE --notice-out PAGE` writes a page",
+            "{} is not a file; `cargo xtask torrc exit --from FILE --notice-out PAGE` writes a page",
             page.display()
         );
     }

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     }
     if let Some(path) = &args.html {
         bail!(
-            "{} can be about one platform only: choose it, as in `{}:linux/amd64`",
+            "{} works on one platform only: select it, as in `{}:linux/amd64`",
             path.display(),
             args.a
         );
@@ -106,7 +106,7 @@ fn has_diffoscope() -> Result<()> {
     match found {
         Ok(output) if output.status.success() => Ok(()),
         _ => bail!(
-            "`diffoscope` is not there, or does not run: install it, such as by `apt-get install diffoscope`, or leave `--diffoscope` out"
+            "`diffoscope` is missing or does not run: install it, for example with `apt-get install diffoscope`, or leave out `--diffoscope`"
         ),
     }
 }

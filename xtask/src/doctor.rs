@@ -108,7 +108,7 @@ fn version(tor: &str) -> Result<Vec<Check>> {
         true => vec![Check {
             name: NAME,
             state: State::Ok,
-            found: format!("nothing is known against tor {tor}"),
+            found: format!("tor {tor} has no known vulnerabilities"),
             fix: None,
         }],
         false => faults

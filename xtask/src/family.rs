@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let text = fs::read_to_string(&public)?;
     let id = text.trim();
     if id.is_empty() || !id.chars().all(|letter| letter.is_ascii_graphic()) {
-        bail!("{} has no family's id", public.display());
+        bail!("{} does not contain a family id", public.display());
     }
     let mut fingerprints = args
         .from
@@ -99,7 +99,7 @@ fn make(args: &Args) -> Result<()> {
     let tor = match &args.tor {
         Some(tor) => fs::canonicalize(tor)?,
         None => built(Artifact::TOR)?.context(
-            "tor is not built here yet; `cargo xtask build-image` builds it, and --tor names another",
+            "tor has not been built here yet; `cargo xtask build-image` builds it, or choose another with --tor",
         )?,
     };
     fs::create_dir_all(&args.out)?;
@@ -132,7 +132,7 @@ fn fingerprint(data: &Path) -> Result<String> {
     let text = fs::read_to_string(&file)?;
     let last = text.split_whitespace().next_back().unwrap_or_default();
     if last.len() != 40 || !last.chars().all(|digit| digit.is_ascii_hexdigit()) {
-        bail!("{} has no fingerprint of a relay", file.display());
+        bail!("{} has no relay's fingerprint", file.display());
     }
     Ok(format!("${last}"))
 }

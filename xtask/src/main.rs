@@ -171,7 +171,7 @@ fn refused(error: &clap::Error) -> ExitCode {
             .lines()
             .find_map(|line| line.trim().strip_prefix("tip: "));
         let hint = fix.as_deref().or(tip);
-        ui.json_error(message, &[], hint.or(Some("`--help` shows what there is")));
+        ui.json_error(message, &[], hint.or(Some("see `--help`")));
     }
     // Where standard error cannot be written there is nobody left to tell.
     let _ = error.print();
@@ -201,7 +201,8 @@ fn main() -> ExitCode {
         Ok(mut signals) => {
             std::thread::spawn(move || {
                 if signals.forever().next().is_some() {
-                    interrupted.warn("interrupted; the same command goes on from here");
+                    interrupted
+                        .warn("interrupted; run the same command again to continue from here");
                     std::process::exit(INTERRUPTED);
                 }
             });
@@ -210,8 +211,8 @@ fn main() -> ExitCode {
     }
     if cli.subcommand.needs_clone() && options::clone().is_none() {
         ui.error(&anyhow::anyhow!(
-            "neither this directory nor this program is in a clone of relaysmith, and this needs \
-             its pins and keys: change to the clone, then `cargo xtask ...`"
+            "neither this directory nor this program is in a clone of relaysmith, whose pins and \
+             keys are needed: change to the clone, then run `cargo xtask ...`"
         ));
         return ExitCode::FAILURE;
     }

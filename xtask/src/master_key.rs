@@ -99,7 +99,7 @@ fn make(args: &Make, ui: &Ui) -> Result<ExitCode> {
     if let Some(data) = &args.from {
         if has(&keys) {
             bail!(
-                "{} has a master key already; leave --from out to renew the signing key",
+                "{} already has a master key; leave out --from to renew the signing key",
                 keys.display()
             );
         }
@@ -113,7 +113,7 @@ fn make(args: &Make, ui: &Ui) -> Result<ExitCode> {
     } else {
         let passphrase = password::read("the passphrase of the master key")?;
         if passphrase.is_empty() {
-            bail!("the passphrase is empty; --no-passphrase makes a master key without one");
+            bail!("the passphrase is empty; --no-passphrase creates a master key without one");
         }
         Some(passphrase)
     };
@@ -133,7 +133,7 @@ fn make(args: &Make, ui: &Ui) -> Result<ExitCode> {
         }))?;
     }
     ui.say(&format!(
-        "{}: the master key; keep it where no network is, and a copy of it elsewhere",
+        "{}: the master key; keep it offline, and a copy of it elsewhere",
         keys.display()
     ));
     ui.say(&format!(
@@ -141,12 +141,12 @@ fn make(args: &Make, ui: &Ui) -> Result<ExitCode> {
         carried.display()
     ));
     ui.say(&format!(
-        "next: carry {} to the relay's machine, and there `sudo target/debug/xtask master-key install {CARRIED} --to DATA`",
+        "next: carry {} to the relay's machine, and run there: `sudo target/debug/xtask master-key install {CARRIED} --to DATA`",
         carried.display()
     ));
     if let Some(data) = &args.from {
         ui.warn(&format!(
-            "the relay still has its master key: once {} is safe, delete {}",
+            "the relay still has its master key: once {} is in a safe place, delete {}",
             keys.display(),
             data.join("keys").join(MASTER[0]).display()
         ));
@@ -173,7 +173,7 @@ fn generate(args: &Make, passphrase: Option<&str>) -> Result<()> {
     let tor = match &args.tor {
         Some(tor) => fs::canonicalize(tor)?,
         None => built(Artifact::TOR)?.context(
-            "tor is not built here yet; `cargo xtask build-image` builds it, and --tor names another",
+            "tor has not been built here yet; `cargo xtask build-image` builds it, or choose another with --tor",
         )?,
     };
     let data = fs::canonicalize(&args.place)?;
@@ -219,7 +219,7 @@ fn generate(args: &Make, passphrase: Option<&str>) -> Result<()> {
             output.status,
             shown::shown(why.as_bytes()),
             if passphrase.is_some() {
-                "; is the passphrase the one of this key?"
+                "; is this the right passphrase?"
             } else {
                 ""
             }
@@ -243,12 +243,12 @@ fn install(args: &Install, ui: &Ui) -> Result<ExitCode> {
     for name in MASTER.iter().map(|name| keys.join(name)) {
         if name.exists() {
             ui.warn(&format!(
-                "the master key is here, too: delete {} once a copy of it is safe elsewhere",
+                "the master key is here, too: delete {} once a copy of it is in a safe place",
                 name.display()
             ));
         }
     }
-    ui.say("next: `docker kill --signal HUP NAME` has a relay that runs take it; its torrc needs `OfflineMasterKey 1`");
+    ui.say("next: `docker kill --signal HUP NAME` makes a running relay load it; its torrc needs `OfflineMasterKey 1`");
     Ok(ExitCode::SUCCESS)
 }
 

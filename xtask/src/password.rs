@@ -16,7 +16,7 @@ pub(crate) fn read(what: &str) -> Result<String> {
         return line(stdin.lock()).with_context(|| format!("reading {what}"));
     }
     let hidden = Hidden::begin()?;
-    prompt(&format!("type {what}, it is not shown: "));
+    prompt(&format!("type {what} (it is not shown): "));
     let first = line(stdin.lock());
     prompt("\nand again: ");
     let second = line(stdin.lock());
@@ -24,7 +24,7 @@ pub(crate) fn read(what: &str) -> Result<String> {
     drop(hidden);
     let (first, second) = (first?, second?);
     if first != second {
-        bail!("the two are not the same");
+        bail!("the two do not match");
     }
     Ok(first)
 }

@@ -94,7 +94,7 @@ fn says(says: &Says) -> String {
         Says::Nothing => "-".to_owned(),
         Says::Unreadable(error) => format!("unreadable: {error}"),
         Says::OtherRelease(release) => format!("something about {release}"),
-        Says::FromCache => "of a cache, which counts nothing".to_owned(),
+        Says::FromCache => "built from a cache, so it does not count".to_owned(),
         Says::Stated(comparison) => match comparison.differences().next() {
             None => "the same".to_owned(),
             Some(first) if says.agrees() => format!("the same, from another {}", first.subject()),

@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let tag = args.tag.clone().unwrap_or_else(|| format!("tor-{version}"));
     if !is_tag_of(&tag, version) {
         bail!(
-            "the tag `{tag}` is not one of tor {version}: expected `tor-{version}` or `tor-{version}-N`"
+            "the tag `{tag}` is not for tor {version}: expected `tor-{version}` or `tor-{version}-N`"
         );
     }
     let targets = args.build.targets();

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
         let Some(image) = images.iter().find(|image| image.manifest() == wanted) else {
             let there: Vec<_> = images.iter().map(|it| it.manifest().to_string()).collect();
             bail!(
-                "`{}` holds the image {}, and the SBOM is of {wanted}: run `cargo xtask build-image` with the same options first",
+                "`{}` holds the image {}, but the SBOM is for {wanted}: run `cargo xtask build-image` with the same options first",
                 layout.display(),
                 there.join(" and "),
             );

@@ -39,7 +39,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let status = if args.relay.contains('/') {
         let Some(health) = built(Artifact::HEALTH)? else {
-            bail!("the health check is not built here yet; `cargo xtask build-image` builds it");
+            bail!(
+                "the health check has not been built here yet; `cargo xtask build-image` builds it"
+            );
         };
         let mut command = Command::new(health);
         command.args(["--json", "--socket", &args.relay]);
@@ -76,7 +78,7 @@ pub(crate) fn engine(wanted: Option<&Path>) -> Result<PathBuf> {
             .map(PathBuf::from)
             .into_iter()
             .find(|program| here(program))
-            .context("neither docker nor podman is here; --engine names another"),
+            .context("neither docker nor podman is installed; name another engine with --engine"),
     }
 }
 

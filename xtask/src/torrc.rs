@@ -268,7 +268,7 @@ pub(crate) fn write(path: &Path, text: &str, force: bool, ui: &Ui) -> Result<()>
     let same = fs_err::read(path).is_ok_and(|found| found == text.as_bytes());
     if path.exists() && !same && !force {
         bail!(
-            "{} is there already and differs; --force replaces it",
+            "{} already exists and differs; --force replaces it",
             path.display()
         );
     }
@@ -284,26 +284,32 @@ pub(crate) fn write(path: &Path, text: &str, force: bool, ui: &Ui) -> Result<()>
 
 /// What the operator should know besides.
 fn remarks(relay: &Relay, findings: &[Finding], ui: &Ui) {
-    ui.say("the name, the contact and its e-mail address are public and stay so");
+    ui.say("the name, the contact and its e-mail address are public, permanently");
     match relay.role() {
         Role::Exit => {
             ui.warn(
-                "an exit's traffic is taken for yours: expect complaints, and maybe the police",
+                "an exit's traffic appears to be yours: expect complaints, perhaps even the police",
             );
-            ui.say("  tell your provider first, run it on an address and a machine of its own, never at");
-            ui.say("  home, let the address's name say that it is a tor exit, and read the mail you get:");
+            ui.say(
+                "  tell your provider first, run it on a separate machine and address, never at",
+            );
+            ui.say(
+                "  home, give the address a name that says it is a tor exit, and read your mail:",
+            );
             ui.say("  https://community.torproject.org/relay/community-resources/");
         }
         Role::Bridge => {
-            ui.say("do not tell anyone in public that this is a bridge, nor list it in a family");
+            ui.say("do not publish that this is a bridge, and do not list it in a family");
             if relay.or_port.get() == 9001 {
-                ui.warn("port 9001 is tor's usual one, and what censors try first: take another --or-port");
+                ui.warn("port 9001 is tor's usual port, and the first that censors try: choose another --or-port");
             }
         }
         Role::Middle => {}
     }
     if relay.sandbox {
-        ui.warn("the image's tor is built without libseccomp: it warns of `Sandbox` and goes on");
+        ui.warn(
+            "the image's tor is built without libseccomp: it warns about `Sandbox` and continues",
+        );
     }
     for finding in findings {
         ui.say(&format!(

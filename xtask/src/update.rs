@@ -91,7 +91,7 @@ fn report(outlook: &Outlook, ended: Option<&EndOfLife>, ui: &Ui) -> Result<()> {
     let Some(newer) = &outlook.newer else {
         let pinned = outlook.pinned;
         return ui.data(&format!(
-            "tor {pinned} is pinned, and upstream lists none newer"
+            "tor {pinned} is pinned, and upstream lists nothing newer"
         ));
     };
     let rows: Vec<[String; 3]> = newer

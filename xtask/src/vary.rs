@@ -75,7 +75,7 @@ pub(crate) fn run(wanted: &Wanted, build: &Build, ui: &Ui) -> Result<ExitCode> {
     };
     let findings = vary::judge(&wanted.0, works, |variations| {
         if variations.iter().any(|it| it.is_emulated()) {
-            ui.say("compiling by emulation, unless that was done before");
+            ui.say("compiling under emulation, unless it was done before");
             let store = Store::open(options.cache.root()).map_err(io::Error::other)?;
             let found = pipeline::by_other_machine(&request, &options, &store, ui);
             return found.map_err(io::Error::other);

@@ -195,8 +195,8 @@ fn go_text(same: &Same) -> String {
         None => "before".to_owned(),
     };
     format!(
-        "{:<12} {}: {} files, {} of them programs, are what the source that Google signed gives \
-         (made {took})",
+        "{:<12} {}: {} files, {} of them programs, match what the source that Google signed \
+         builds (built {took})",
         "go", same.version, same.files, same.programs
     )
 }
@@ -247,7 +247,7 @@ fn sources(args: &Args, ui: &Ui) -> Result<ExitCode> {
                 ui.warn(&format!("{source} was not compared now: {why}"));
             }
             Ok(Some(Compared::Same(files))) => ui.detail(&format!(
-                "{source}: {files} files that the build uses are the same from both publishers"
+                "{source}: the {files} files that the build uses are the same from both publishers"
             )),
             Ok(None) => {}
         }
@@ -311,7 +311,7 @@ fn upstreams_own(file: &Path, verdict: &Verdict, name: &str, build: &Build, ui: 
     let scratch = Store::open(options.cache.root())?.workspace()?;
     let files = twins::same_as(&verified?, file, verdict, scratch.path())?;
     ui.say(&format!(
-        "{}: {files} files that the build uses are those of {pin}",
+        "{}: the {files} files that the build uses are identical to those of {pin}",
         file.display()
     ));
     Ok(())

@@ -58,7 +58,7 @@ fn one(opened: &Opened, build: &Build, ui: &Ui) -> Result<u8> {
     let layout = made.image.layout();
     let local = layout
         .to_str()
-        .context("the cache folder's path is not UTF-8")?;
+        .context("the cache directory's path is not UTF-8")?;
     let local = ThirdPartyImage::open(local, Limits::default())?;
     let diff = Diff::new(("this build", &local), (place, image))?;
 

@@ -68,7 +68,7 @@ fn one_option_gives_a_torrc_with_obfs4() {
     );
     // Ports that censors try first.
     let (_, said) = torrc(directory.path(), &["--obfs4-port", "8443"]);
-    assert!(said.contains("port 9001 is tor's usual one"), "{said}");
+    assert!(said.contains("port 9001 is tor's usual port"), "{said}");
     let wanted = ["--or-port", "9443", "--obfs4-port", "9001"];
     let (_, said) = torrc(directory.path(), &wanted);
     assert!(said.contains("listens on 9001"), "{said}");

@@ -150,13 +150,13 @@ fn errors_for_programs() {
     staus
     {"format":1,"error":{"message":"unrecognized subcommand 'staus'","causes":[],"hint":"a similar subcommand exists: 'status'"}}
     torrc
-    {"format":1,"error":{"message":"the following required arguments were not provided: <ROLE>","causes":[],"hint":"`--help` shows what there is"}}
+    {"format":1,"error":{"message":"the following required arguments were not provided: <ROLE>","causes":[],"hint":"see `--help`"}}
     torrc middle --or-port 0
-    {"format":1,"error":{"message":"invalid value '0' for '--or-port <PORT>': number would be zero for non-zero type","causes":[],"hint":"`--help` shows what there is"}}
+    {"format":1,"error":{"message":"invalid value '0' for '--or-port <PORT>': number would be zero for non-zero type","causes":[],"hint":"see `--help`"}}
     torrc middle --rate fast
-    {"format":1,"error":{"message":"invalid value 'fast' for '--rate <RATE>': `fast` is not a rate: it does not begin with a number; write it like 100Mbit, 12.5MB or 10MiB, each per second","causes":[],"hint":"`--help` shows what there is"}}
+    {"format":1,"error":{"message":"invalid value 'fast' for '--rate <RATE>': `fast` is not a rate: it does not begin with a number; write it like 100Mbit, 12.5MB or 10MiB, each per second","causes":[],"hint":"see `--help`"}}
     compose torrc --image tor:latest
-    {"format":1,"error":{"message":"invalid value 'tor:latest' for '--image <IMAGE>': image `tor:latest`: a name or tag may mean another image tomorrow","causes":[],"hint":"name it by digest: NAME@sha256:…, or for an image that was loaded, the sha256:… that `docker image inspect --format '{{.Id}}' NAME` prints"}}
+    {"format":1,"error":{"message":"invalid value 'tor:latest' for '--image <IMAGE>': image `tor:latest`: a name or tag may point to another image tomorrow","causes":[],"hint":"name it by digest: NAME@sha256:…, or for an image that was loaded, the sha256:… that `docker image inspect --format '{{.Id}}' NAME` prints"}}
     torrc middle
     {"format":1,"error":{"message":"--nickname is missing: the relay is listed under it","causes":[],"hint":"add --nickname and a name of letters and digits"}}
     torrc middle --from relay.toml
@@ -168,7 +168,7 @@ fn errors_for_programs() {
     restore no/such.tar --to data
     {"format":1,"error":{"message":"failed to query resolved metadata `no/such.tar`: No such file or directory (os error 2)","causes":[],"hint":null}}
     master-key install no --to data
-    {"format":1,"error":{"message":"no has no ed25519_master_id_public_key, so it has no signing key of a relay","causes":[],"hint":"`cargo xtask master-key make DIR` makes one, in `DIR/for-the-relay`"}}
+    {"format":1,"error":{"message":"no has no ed25519_master_id_public_key, so it does not hold a relay's signing key","causes":[],"hint":"`cargo xtask master-key make DIR` creates one, in `DIR/for-the-relay`"}}
     "#);
 }
 

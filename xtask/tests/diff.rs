@@ -107,7 +107,7 @@ fn diffoscope_is_called_if_it_is_asked_for_and_there() {
     let (code, complaint) = run(temp.path());
     assert_eq!(code, Some(1));
     assert!(
-        complaint.starts_with("error: `diffoscope` is not there"),
+        complaint.starts_with("error: `diffoscope` is missing"),
         "{complaint}"
     );
 

@@ -20,17 +20,17 @@ fn exit_codes_and_streams() {
         (
             &[][..],
             1,
-            "error: without a network these cannot be had:\n  libevent 2.1.13: ",
+            "error: not available without a network:\n  libevent 2.1.13: ",
         ),
         (
             &["--quiet", "tor"],
             1,
-            "error: without a network these cannot be had:\n  tor 0.4.9.12: ",
+            "error: not available without a network:\n  tor 0.4.9.12: ",
         ),
         (
             &["--json", "tor@0.4.9.13"],
             1,
-            "error: without a network these cannot be had:\n  tor 0.4.9.13: ",
+            "error: not available without a network:\n  tor 0.4.9.13: ",
         ),
         (
             &["gcc"],

@@ -74,7 +74,7 @@ fn a_relay_moves_and_stays_itself() {
 
     let with = |arguments: &[&str]| xtask(here, &[arguments, &uid].concat());
     let said = with(&["import", "debian", "--to", "data/relay1"]);
-    ends(&said, 0, "belongs to no relay: debian/hidden_service\n");
+    ends(&said, 0, "not part of a relay: debian/hidden_service\n");
     assert_eq!(list_fingerprint(&tor, &here.join("data/relay1")), before);
     let again = with(&["import", "debian", "--to", "data/relay1"]);
     ends(&again, 1, "hint: choose a directory without a relay");
@@ -91,7 +91,7 @@ fn a_relay_moves_and_stays_itself() {
     ends(
         &with(&["backup", ".", "--out", "none.tar"]),
         1,
-        "no data directory",
+        "not the data directory",
     );
 }
 
@@ -150,7 +150,7 @@ fn status_of_nobody() {
     for (answer, expected) in [
         (
             "echo healthy: bootstrapped",
-            "no answer of `relay-health --json`",
+            "not an answer from `relay-health --json`",
         ),
         ("echo >&2 No such container; exit 1", "No such container"),
     ] {
@@ -254,11 +254,7 @@ fn a_master_key_is_kept_elsewhere() {
     // Renewed, it is the same relay; with another passphrase it cannot be.
     let certificate = || fs::read(data.join("keys/ed25519_signing_cert")).unwrap();
     let before = certificate();
-    ends(
-        &make(&[], "wrong\n"),
-        1,
-        "is the passphrase the one of this key?",
-    );
+    ends(&make(&[], "wrong\n"), 1, "is this the right passphrase?");
     ends(&make(&["--days", "30"], "open sesame\n"), 0, "good until");
     ends(&install(), 0, "good until");
     assert_ne!(certificate(), before);
@@ -281,7 +277,7 @@ fn a_master_key_is_kept_elsewhere() {
     ends(
         &master_key(here, &arguments, ""),
         1,
-        "is of another relay than",
+        "belongs to another relay than",
     );
     let arguments = [
         "install",

@@ -164,8 +164,8 @@ fn findings_are_data_and_set_the_exit_code() {
     );
     assert_eq!(
         err(&checked),
-        "torrc, role middle: 1 warning\ntor itself was not asked: it is not built here yet; \
-         `cargo xtask build-image` builds it\n"
+        "torrc, role middle: 1 warning\ntor itself was not run: it has not been built here \
+         yet; `cargo xtask build-image` builds it\n"
     );
     let json = xtask(directory.path(), &["check-torrc", "torrc", "--json"], "");
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
@@ -191,7 +191,7 @@ fn tor_is_looked_for_where_and_as_the_options_say() {
         let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
         json["tor_not_asked"].as_str().unwrap().to_owned()
     };
-    let not_built = "it is not built here yet; `cargo xtask build-image` builds it";
+    let not_built = "it has not been built here yet; `cargo xtask build-image` builds it";
     assert_eq!(not_asked(&["--cache-dir", "other"]), not_built);
     assert!(directory.path().join("other/built").is_dir());
     let why = not_asked(&["--cache-dir", "file"]);

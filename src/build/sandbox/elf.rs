@@ -27,19 +27,19 @@ pub enum Broken {
     #[error("it is not position-independent (`ET_DYN` and `DF_1_PIE`)")]
     NotPie,
     /// Another program must load it.
-    #[error("it is not static: it asks for the loader `{path}` (`PT_INTERP`)")]
+    #[error("it is not static: it requires the loader `{path}` (`PT_INTERP`)")]
     Loader {
         /// The loader.
         path: String,
     },
     /// It needs a shared library.
-    #[error("it is not static: it asks for the library `{name}` (`DT_NEEDED`)")]
+    #[error("it is not static: it requires the library `{name}` (`DT_NEEDED`)")]
     Library {
         /// The library.
         name: String,
     },
     /// It says where libraries are to be looked for.
-    #[error("it carries the search path `{path}` (`DT_RPATH` or `DT_RUNPATH`)")]
+    #[error("it has the search path `{path}` (`DT_RPATH` or `DT_RUNPATH`)")]
     SearchPath {
         /// The search path.
         path: String,

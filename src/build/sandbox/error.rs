@@ -69,13 +69,13 @@ pub enum Error {
         tail: String,
     },
     /// The command was ended because another step had failed.
-    #[error("{step}: ended before it was done")]
+    #[error("{step}: stopped before it was done")]
     Cancelled {
         /// The step.
         step: String,
     },
     /// The command ran for longer than it may.
-    #[error("{step}: ended after {} s, the most it may take; the log is {}", .limit.as_secs(), .log.display())]
+    #[error("{step}: stopped after {} s, its time limit; the log is {}", .limit.as_secs(), .log.display())]
     TimedOut {
         /// The step.
         step: String,
@@ -85,7 +85,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// The command took more memory than it may.
-    #[error("{step}: ended because it took more than {limit} bytes of memory, the most it may; the log is {}", .log.display())]
+    #[error("{step}: stopped because it used more than {limit} bytes of memory, its limit; the log is {}", .log.display())]
     MemoryFull {
         /// The step.
         step: String,
@@ -97,7 +97,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// The machine's memory is nearly used up, whoever uses it.
-    #[error("{step}: ended because only {free} bytes of the machine's memory are free, and {least} have to be; the log is {}", .log.display())]
+    #[error("{step}: stopped because only {free} bytes of the machine's memory are free, and {least} must be; the log is {}", .log.display())]
     NoMemory {
         /// The step.
         step: String,
@@ -109,7 +109,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// The command keeps something where its size cannot be seen.
-    #[error("{step}: ended because it hides what it writes: {what}; the log is {}", .log.display())]
+    #[error("{step}: stopped because it hides what it writes: {what}; the log is {}", .log.display())]
     Hides {
         /// The step.
         step: String,
@@ -119,7 +119,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// The command printed more than it may.
-    #[error("{step}: ended because it printed more than {limit} bytes, the most it may; the log is {}", .log.display())]
+    #[error("{step}: stopped because it printed more than {limit} bytes, its limit; the log is {}", .log.display())]
     LogFull {
         /// The step.
         step: String,
@@ -129,7 +129,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// The disk is nearly full, whoever filled it.
-    #[error("{step}: ended because only {free} bytes are free where {} is", .folder.display())]
+    #[error("{step}: stopped because only {free} bytes are free where {} is", .folder.display())]
     NoSpace {
         /// The step.
         step: String,
@@ -139,7 +139,7 @@ pub enum Error {
         free: u64,
     },
     /// The command filled its folder beyond what it may.
-    #[error("{step}: ended because it wrote more than {limit} bytes, the most it may; the log is {}", .log.display())]
+    #[error("{step}: stopped because it wrote more than {limit} bytes, its limit; the log is {}", .log.display())]
     DiskFull {
         /// The step.
         step: String,
@@ -175,8 +175,8 @@ impl Error {
                 log,
                 ..
             } => Some(format!(
-                "{program} has a step's files in memory: build with `--engine namespaces`, which has \
-                 them on the disk, or where there is more memory; the whole log is {}",
+                "{program} keeps a step's files in memory: build with `--engine namespaces`, \
+                 which keeps them on disk, or on a machine with more memory; the whole log is {}",
                 log.display()
             )),
             Self::Failed { log, .. }
@@ -186,7 +186,7 @@ impl Error {
             | Self::LogFull { log, .. }
             | Self::DiskFull { log, .. } => Some(format!("the whole log is {}", log.display())),
             Self::NoMemory { .. } => Some(
-                "end what else uses memory, or build fewer steps at a time with `--jobs 1`"
+                "stop other programs that use memory, or build fewer steps at a time with `--jobs 1`"
                     .to_owned(),
             ),
             Self::NoSpace { folder, .. } => Some(format!(

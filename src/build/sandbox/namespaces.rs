@@ -282,15 +282,15 @@ fn why_forbidden(read: impl Fn(&str) -> Option<String>) -> String {
          `sudo sysctl user.max_user_namespaces=15000`"
             .to_owned()
     } else if is_root_without_privilege(&read) {
-        "the super-user here lacks CAP_SYS_ADMIN, as in a container, and cannot hand a build over \
-         to a user without privileges: build as an ordinary user, or give the container the \
+        "root lacks CAP_SYS_ADMIN here, as in a container, and cannot hand a build over to an \
+         unprivileged user: build as an ordinary user, or give the container the \
          capability (for Docker `--cap-add SYS_ADMIN --security-opt seccomp=unconfined \
          --security-opt apparmor=unconfined --security-opt systempaths=unconfined`)"
             .to_owned()
     } else {
         "inside a container, let it make namespaces of its own (for Docker \
          `--security-opt seccomp=unconfined --security-opt apparmor=unconfined \
-         --security-opt systempaths=unconfined`), or build outside of it"
+         --security-opt systempaths=unconfined`), or build outside the container"
             .to_owned()
     }
 }

@@ -61,7 +61,7 @@ impl Content {
             if a.size().max(b.size()) > PROGRAM {
                 content.note = Some("too large to compare its sections".to_owned());
             } else if *room == 0 {
-                content.note = Some("its sections are not compared: others have many".to_owned());
+                content.note = Some("its sections are not compared: there are too many".to_owned());
             } else {
                 content.programs(&all(a)?, &all(b)?);
                 *room = room.saturating_sub(1 + content.sections.len());

@@ -152,7 +152,7 @@ fn layer(out: &mut String, layer: &LayerDiff) -> fmt::Result {
         )?;
     }
     if let Some(place) = &layer.archive {
-        out.push_str("<p>The archives differ in order, padding or spelling alone.</p>\n");
+        out.push_str("<p>The archives differ only in order, padding or encoding.</p>\n");
         dumps(out, place)?;
     }
     Ok(())

@@ -91,8 +91,8 @@ impl DocumentDiff {
         match (self.values.len(), self.of_parts) {
             (0, 0) => Some("the same values, written differently".to_owned()),
             (_, 0) => None,
-            (_, 1) => Some("one digest or size of another part".to_owned()),
-            (_, count) => Some(format!("{count} digests and sizes of other parts")),
+            (_, 1) => Some("one digest or size of another item".to_owned()),
+            (_, count) => Some(format!("{count} digests and sizes of other items")),
         }
     }
 }
@@ -199,7 +199,7 @@ impl Text {
         if let Some(place) = &layer.archive {
             self.line(
                 2,
-                format_args!("the archives differ in order, padding or spelling alone"),
+                format_args!("the archives differ only in order, padding or encoding"),
             );
             self.place(place);
         }

@@ -14,7 +14,7 @@ use super::{BuildFolder, Variation};
 /// Where a build's files are seen if they are not seen where they are.
 const USUAL: &str = "place";
 /// The same, at a path that is unlike any other.
-const ODD: &str = "a place of its own, nämlich hier";
+const ODD: &str = "a longer path, nämlich hier";
 /// The downloads of a program that needs none.
 const NOTHING: &str = "nothing";
 

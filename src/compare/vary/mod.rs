@@ -133,7 +133,7 @@ pub const VARIATIONS: [Variation; 19] = [
     },
     Variation {
         name: "time-zone",
-        what: "TZ=XYZ-5:45, which no place has",
+        what: "TZ=XYZ-5:45, a time zone that does not exist",
         before: "export TZ=XYZ-5:45",
         ..NONE
     },
@@ -145,14 +145,14 @@ pub const VARIATIONS: [Variation; 19] = [
     },
     Variation {
         name: "host-name",
-        what: "the host is called elsewhere.invalid",
+        what: "the host name is elsewhere.invalid",
         namespaces: &["--uts"],
         before: "echo elsewhere.invalid >/proc/sys/kernel/hostname",
         ..NONE
     },
     Variation {
         name: "path-tail",
-        what: "PATH ends in a folder of compilers and tools that fail",
+        what: "PATH ends with a directory of compilers and tools that fail",
         before: "for name in cc gcc clang ld ar as c++ python3 pkg-config cmake m4 git perl; do\n\
                  printf '#!/bin/sh\\necho \"$0 was run\" >&2\\nexit 1\\n' >\"tail/$name\"\n\
                  chmod 755 \"tail/$name\"\n\
@@ -162,19 +162,19 @@ pub const VARIATIONS: [Variation; 19] = [
     },
     Variation {
         name: "clock",
-        what: "clocks that count from the start say three years more (not the wall clock)",
+        what: "the machine's uptime is three years longer (the wall clock is unchanged)",
         namespaces: &["--time", "--boottime=100000000", "--monotonic=100000000"],
         ..NONE
     },
     Variation {
         name: "kernel",
-        what: "the kernel calls the machine i686",
+        what: "the kernel reports the machine as i686",
         personality: "linux32",
         ..NONE
     },
     Variation {
         name: "aslr",
-        what: "addresses are not random",
+        what: "addresses are not randomized",
         personality: "--addr-no-randomize",
         ..NONE
     },
@@ -309,7 +309,7 @@ impl Outcome {
         match self {
             Self::Pass => None,
             Self::Fail(why) | Self::Skip(why) => Some(why.clone()),
-            Self::Together(how) => Some(format!("not alone, with the others: {how}")),
+            Self::Together(how) => Some(format!("not by itself, only together with others: {how}")),
         }
     }
 }

@@ -55,8 +55,10 @@ fn the_culprit_is_named() {
         (
             &["home", "umask"],
             &[&["umask", "home"]],
-            Ok("home FAIL: not alone, with the others: by umask+home; \
-                umask FAIL: not alone, with the others: by umask+home"),
+            Ok(
+                "home FAIL: not by itself, only together with others: by umask+home; \
+                umask FAIL: not by itself, only together with others: by umask+home",
+            ),
             4,
         ),
         // What cannot be together is not: one job and many.

@@ -33,7 +33,7 @@ pub(super) fn runs(docker: Option<&str>, client: bool, podman: Option<&str>) -> 
         (Some(version), _) => Check::fail(
             "engine",
             format!(
-                "Docker {version}, the oldest that is known to do is {}.{}",
+                "Docker {version}; the oldest that is known to work is {}.{}",
                 DOCKER.0, DOCKER.1
             ),
             install,
@@ -44,10 +44,10 @@ pub(super) fn runs(docker: Option<&str>, client: bool, podman: Option<&str>) -> 
         ),
         (None, None) if client => Check::fail(
             "engine",
-            "Docker is here, but its daemon does not answer this user",
+            "Docker is installed, but its daemon does not answer this user",
             "sudo systemctl start docker; sudo usermod --append --groups docker \"$USER\", and log in again",
         ),
-        (None, None) => Check::fail("engine", "neither Docker nor podman is here", install),
+        (None, None) => Check::fail("engine", "neither Docker nor podman is installed", install),
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) fn compose(v2: Option<&str>, v1: Option<&str>) -> Check {
         (None, Some(version)) => Check::ok("compose", format!("docker-compose {version}")),
         (None, None) => Check::warn(
             "compose",
-            "neither `docker compose` nor `docker-compose` is here",
+            "neither `docker compose` nor `docker-compose` is installed",
             "sudo apt-get install docker-compose, or have `cargo xtask compose` write commands with --docker-run",
         ),
     }
@@ -89,12 +89,12 @@ pub(super) fn hard_files(limits: &str) -> Option<u64> {
 pub(super) fn files(most: Option<u64>, wanted: u32) -> Check {
     match most {
         Some(most) if most >= u64::from(wanted) => {
-            Check::ok("open files", format!("the engine may allow {wanted}"))
+            Check::ok("open files", format!("the engine can allow {wanted}"))
         }
         Some(most) => Check::fail(
             "open files",
             format!(
-                "the engine may open {most} files and so cannot allow {wanted}: `error setting rlimit`"
+                "the engine's own limit is {most} files, so it cannot allow {wanted}: `error setting rlimit`"
             ),
             format!(
                 "cargo xtask compose --open-files {most}, or raise LimitNOFILE of docker.service"
@@ -102,7 +102,7 @@ pub(super) fn files(most: Option<u64>, wanted: u32) -> Check {
         ),
         None => Check::warn(
             "open files",
-            "how many files the engine may open cannot be read",
+            "the engine's limit on open files cannot be read",
             "if it says `error setting rlimit`: cargo xtask compose --open-files N",
         ),
     }
@@ -122,13 +122,13 @@ pub(super) fn image(name: &str, id: Option<&str>, recorded: Option<Digest>) -> C
         }
         (Some(id), Some(digest)) => Check::fail(
             "image",
-            format!("{name} is {id}, and {digest} is recorded: it was built from something else"),
+            format!("{name} is {id}, but {digest} is recorded: it was built from something else"),
             load,
         ),
         (Some(id), None) => Check::warn(
             "image",
             format!("{name} is {id}; nothing is recorded to compare it with"),
-            "cargo xtask build-image says how it compares",
+            "cargo xtask build-image shows how it compares",
         ),
     }
 }

@@ -47,8 +47,8 @@ pub(super) fn builder(is_root: bool) -> Check {
         false => Check::ok("builder", "not the super-user"),
         true => Check::warn(
             "builder",
-            "the super-user: build steps run as somebody else, but a hole in the sandbox would \
-             lead further than it must",
+            "root: build steps run as another user, but a hole in the sandbox would lead further \
+             than necessary",
             "build as an ordinary user",
         ),
     }
@@ -60,21 +60,21 @@ pub(super) fn terminal(legacy_tiocsti: Option<&str>) -> Check {
     match legacy_tiocsti.map(str::trim) {
         Some("1") => Check::warn(
             "terminal",
-            "dev.tty.legacy_tiocsti is 1: every program may type into the terminal it runs in",
+            "dev.tty.legacy_tiocsti is 1: any program can type into the terminal it runs in",
             "sudo sysctl dev.tty.legacy_tiocsti=0",
         ),
-        Some(_) => Check::ok("terminal", "no program may type into it"),
+        Some(_) => Check::ok("terminal", "programs cannot type into it"),
         None => Check::ok("terminal", "this kernel has no dev.tty.legacy_tiocsti"),
     }
 }
 
 pub(super) fn landlock(is_there: bool) -> Check {
     match is_there {
-        true => Check::ok("landlock", "build steps are fenced in a second time"),
+        true => Check::ok("landlock", "build steps are confined a second time"),
         false => Check::warn(
             "landlock",
-            "this kernel does not have it, so the mounts alone fence build steps in",
-            "boot a kernel from 5.13 on, with `landlock` in its parameter `lsm=`",
+            "this kernel does not have it, so build steps are confined by mounts alone",
+            "boot a kernel 5.13 or newer, with `landlock` in its `lsm=` parameter",
         ),
     }
 }
@@ -84,8 +84,8 @@ pub(super) fn cgroups(are_delegated: bool) -> Check {
         true => Check::ok("cgroups", "the kernel limits the memory of a build step"),
         false => Check::warn(
             "cgroups",
-            "this user may make no control group with a memory limit (version 2), so a build \
-             step's memory is watched from outside, which is slower",
+            "this user cannot create a cgroup (v2) with a memory limit, so a build step's memory \
+             is checked from outside, which reacts more slowly",
             "run the build as `systemd-run --user --scope --property Delegate=yes cargo xtask build-image`",
         ),
     }
@@ -98,13 +98,13 @@ pub(super) fn clock(synchronized: Option<&str>) -> Check {
         Some("yes") => Check::ok("clock", "synchronised"),
         Some(_) => Check::fail(
             "clock",
-            "not synchronised: with a clock that is off by more than an hour tor does not start",
+            "not synchronised: tor does not work if the clock is off by more than an hour",
             fix,
         ),
         None => Check::warn(
             "clock",
-            "could not tell whether it is synchronised: timedatectl does not say",
-            "check whether `date --utc` is right, and let chrony or systemd-timesyncd keep it so",
+            "timedatectl does not say whether it is synchronised",
+            "check `date --utc`, and let chrony or systemd-timesyncd keep it correct",
         ),
     }
 }
@@ -119,8 +119,8 @@ pub(super) fn memory(meminfo: Option<&str>) -> Check {
         Some(mib) if mib >= MEMORY => Check::ok("memory", format!("{mib} MiB")),
         Some(mib) => Check::warn(
             "memory",
-            format!("{mib} MiB: a relay that is busy takes {MEMORY}"),
-            "let the torrc say `MaxMemInQueues 128 MB`, and limit --rate",
+            format!("{mib} MiB: a busy relay needs {MEMORY}"),
+            "set `MaxMemInQueues 128 MB` in the torrc, and lower --rate",
         ),
         None => Check::warn(
             "memory",
@@ -138,7 +138,7 @@ pub(super) fn backlog(somaxconn: Option<&str>) -> Check {
         Some(most) => Check::warn(
             "backlog",
             format!(
-                "net.core.somaxconn is {most}: the kernel turns callers away when many come at once"
+                "net.core.somaxconn is {most}: the kernel refuses connections when many arrive at once"
             ),
             format!("sudo sysctl --write net.core.somaxconn={BACKLOG}"),
         ),

@@ -40,7 +40,7 @@ pub fn relay(service: &Service, file: &str, findings: &[Finding], asked: &Asked)
 pub(super) fn torrc(path: &str, findings: &[Finding], asked: &Asked) -> Check {
     let worst = findings.iter().max_by_key(|finding| finding.severity);
     let fix = format!(
-        "cargo xtask check-torrc {} says where, and what fixes it",
+        "cargo xtask check-torrc {} shows where, and how to fix it",
         quoted(path)
     );
     match (
@@ -53,11 +53,11 @@ pub(super) fn torrc(path: &str, findings: &[Finding], asked: &Asked) -> Check {
         (Some(finding), _) => Check::warn("torrc", format!("{path}: {}", finding.what), fix),
         (None, Asked::Yes) => Check::ok(
             "torrc",
-            format!("{path}: nothing is wrong, and tor takes it"),
+            format!("{path}: nothing is wrong, and tor accepts it"),
         ),
         (None, Asked::No(why)) => Check::warn(
             "torrc",
-            format!("{path}: nothing is wrong, but tor itself was not asked: {why}"),
+            format!("{path}: nothing is wrong, but tor itself was not run: {why}"),
             "cargo xtask build-image",
         ),
     }
@@ -68,14 +68,14 @@ pub(super) fn port(port: u16, free: io::Result<()>) -> Check {
         Ok(()) => Check::ok("port", format!("{port} is free")),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Check::fail(
             "port",
-            format!("{port} is taken, unless this relay runs already"),
+            format!("{port} is taken, unless by this relay itself"),
             format!(
-                "`sudo ss -ltnp 'sport = :{port}'` shows by what; end it, or take another --or-port"
+                "`sudo ss -ltnp 'sport = :{port}'` shows by what; stop it, or choose another --or-port"
             ),
         ),
         // The engine publishes it, not this user.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Check::ok("port", format!("{port} is the engine's to open"))
+            Check::ok("port", format!("{port} will be opened by the engine"))
         }
         Err(error) => Check::warn(
             "port",
@@ -90,12 +90,12 @@ pub(super) fn data(service: &Service, owner: io::Result<(bool, u32, u32)>) -> Ch
     let (path, user) = (service.data.as_str(), service.user);
     match owner {
         Ok((true, uid, mode)) if uid == user && mode & 0o077 == 0 => {
-            Check::ok("data", format!("{path} is user {user}'s alone"))
+            Check::ok("data", format!("{path} belongs to user {user} only"))
         }
         Ok((true, uid, mode)) => Check::fail(
             "data",
             format!(
-                "{path} belongs to user {uid} and has mode {:o}; tor runs as user {user} and wants it for itself",
+                "{path} belongs to user {uid} and has mode {:o}; tor runs as user {user} and needs it to itself",
                 mode & 0o7777
             ),
             format!(
@@ -105,17 +105,17 @@ pub(super) fn data(service: &Service, owner: io::Result<(bool, u32, u32)>) -> Ch
         ),
         Ok((false, ..)) => Check::fail(
             "data",
-            format!("{path} is no directory"),
+            format!("{path} is not a directory"),
             service.preparation(),
         ),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Check::warn(
             "data",
-            format!("{path} cannot be looked at by this user"),
+            format!("this user cannot inspect {path}"),
             format!("sudo ls -ldn {} should say {user} {user}", quoted(path)),
         ),
         Err(_) => Check::fail(
             "data",
-            format!("{path} is not there"),
+            format!("{path} does not exist"),
             service.preparation(),
         ),
     }
@@ -136,11 +136,11 @@ pub(super) fn space(path: &Path, free: Option<u64>) -> Check {
         Some(mib) => Check::fail(
             "space",
             format!("{mib} MiB are free for {path}; a relay needs {SPACE}"),
-            "make room, `docker system df` shows what the engine holds, or name another place with --data",
+            "make room, `docker system df` shows what the engine uses, or choose another place with --data",
         ),
         None => Check::warn(
             "space",
-            format!("what is free for {path} cannot be found out"),
+            format!("the free space for {path} cannot be determined"),
             format!("df -h {}", quoted(&path.to_string())),
         ),
     }

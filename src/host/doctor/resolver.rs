@@ -30,8 +30,8 @@ pub fn resolver() -> Check {
 }
 
 pub(super) fn of(text: Option<&str>) -> Check {
-    const FIX: &str = "run a resolver that validates and keeps what it learned, such as unbound, on \
-                        this machine, and name its address in /etc/resolv.conf";
+    const FIX: &str = "run a validating, caching resolver such as unbound on this machine, and \
+                        put its address into /etc/resolv.conf";
     let servers: Vec<IpAddr> = text
         .unwrap_or_default()
         .lines()
@@ -40,16 +40,16 @@ pub(super) fn of(text: Option<&str>) -> Check {
     let Some(first) = servers.first() else {
         return Check::warn(
             NAME,
-            "/etc/resolv.conf names no resolver, and an exit looks up what its users ask for",
+            "/etc/resolv.conf names no resolver, and an exit resolves names for its users",
             FIX,
         );
     };
     if let Some(open) = servers.iter().find(|ip| PUBLIC.contains(&&*ip.to_string())) {
         return Check::warn(
             NAME,
-            format!("{open} answers all the world: it sees where the users of many exits go"),
+            format!("{open} is a public resolver: it sees where the users of many exits go"),
             FIX,
         );
     }
-    Check::ok(NAME, format!("{first} answers the exit's questions"))
+    Check::ok(NAME, format!("{first} resolves names for the exit"))
 }

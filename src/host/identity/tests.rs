@@ -109,7 +109,10 @@ fn what_is_no_relay() {
         let relay = relay();
         make(&relay.path().join("keys/other"));
         let error = Identity::of(relay.path()).unwrap_err();
-        assert!(error.to_string().contains("keys/other: no file"), "{error}");
+        assert!(
+            error.to_string().contains("keys/other: not a file"),
+            "{error}"
+        );
     }
     let relay = relay();
     let file = fs::File::create(relay.path().join("state")).unwrap();
@@ -154,19 +157,25 @@ fn hostile_backups() {
     for (entries, expected) in [
         (
             &[(&b"../keys/secret_id_key"[..], file)][..],
-            "../keys/secret_id_key is in no backup",
+            "../keys/secret_id_key does not belong in a backup",
         ),
-        (&[(b"/etc/shadow", file)], "/etc/shadow is in no backup"),
-        (&[(b"keys/../../x", file)], "keys/../../x is in no backup"),
-        (&[(b"torrc", file)], "torrc is in no backup"),
-        (&[(b"keys", file)], "keys is in no backup"),
+        (
+            &[(b"/etc/shadow", file)],
+            "/etc/shadow does not belong in a backup",
+        ),
+        (
+            &[(b"keys/../../x", file)],
+            "keys/../../x does not belong in a backup",
+        ),
+        (&[(b"torrc", file)], "torrc does not belong in a backup"),
+        (&[(b"keys", file)], "keys does not belong in a backup"),
         (
             &[(b"keys/\x1b[2J", tar::EntryType::Symlink)],
-            "keys/\\u{1b}[2J is no file",
+            "keys/\\u{1b}[2J is not a file",
         ),
         (
             &[(b"state", file), (b"state", file)],
-            "state is there twice",
+            "state is in it twice",
         ),
         (&[(b"state", file)], "has no keys/secret_id_key"),
         (&[], "has no keys/secret_id_key"),

@@ -66,7 +66,7 @@ const GRAPHS: &[Graph] = &[
         ],
     },
     Graph {
-        title: "Its rate limit was reached",
+        title: "Rate limit reached",
         unit: "ops",
         lines: &[(
             "rate(tor_relay_load_global_rate_limit_reached_total{relay=~\"$relay\"}[5m])",
@@ -112,7 +112,7 @@ const GRAPHS: &[Graph] = &[
         ],
     },
     Graph {
-        title: "Days until the signing key ends, where the master key is kept elsewhere",
+        title: "Days until the signing key expires, if the master key is offline",
         unit: "d",
         lines: &[(
             "(tor_relay_signing_cert_expiry_timestamp{relay=~\"$relay\"} - time()) / 86400",

@@ -30,7 +30,7 @@ const ALERTS: [Alert; 10] = [
         lasting: "3h",
         severity: "critical",
         summary: "the authorities do not list {{ $labels.relay }} as running",
-        what_to_do: "check whether its ORPort is reached from outside; a new relay is listed after some hours",
+        what_to_do: "check whether its ORPort can be reached from outside; a new relay is listed after a few hours",
     },
     Alert {
         name: "TorWithoutTraffic",
@@ -38,14 +38,14 @@ const ALERTS: [Alert; 10] = [
         lasting: "30m",
         severity: "critical",
         summary: "{{ $labels.relay }} receives nothing",
-        what_to_do: "look at its network, and whether its quota is used up",
+        what_to_do: "check its network, and whether its quota is used up",
     },
     Alert {
         name: "TorSigningKeyEnds",
         expression: "tor_relay_signing_cert_expiry_timestamp - time() < 14 * 86400",
         lasting: "1h",
         severity: "warning",
-        summary: "the signing key of {{ $labels.relay }} ends within two weeks",
+        summary: "the signing key of {{ $labels.relay }} expires within two weeks",
         what_to_do: "renew it where the master key is kept",
     },
     Alert {
@@ -53,7 +53,7 @@ const ALERTS: [Alert; 10] = [
         expression: "increase(tor_bug_reached_count[1h]) > 0",
         lasting: "0m",
         severity: "warning",
-        summary: "tor found a bug of its own in {{ $labels.relay }}",
+        summary: "tor reported a bug in {{ $labels.relay }}",
         what_to_do: "look for `Bug:` in its log, and report it to the Tor Project",
     },
     Alert {
@@ -61,7 +61,7 @@ const ALERTS: [Alert; 10] = [
         expression: "sum by (relay) (increase(tor_relay_load_oom_bytes_total[1h])) > 0",
         lasting: "0m",
         severity: "warning",
-        summary: "{{ $labels.relay }} frees memory under pressure, and loses circuits by it",
+        summary: "{{ $labels.relay }} is short of memory and closes circuits to free some",
         what_to_do: "give the container more memory, or set MaxMemInQueues higher",
     },
     Alert {
@@ -69,7 +69,7 @@ const ALERTS: [Alert; 10] = [
         expression: "increase(tor_relay_load_tcp_exhaustion_total[1h]) > 0",
         lasting: "0m",
         severity: "warning",
-        summary: "{{ $labels.relay }} finds no local port for a connection",
+        summary: "{{ $labels.relay }} has no local ports left for connections",
         what_to_do: "widen net.ipv4.ip_local_port_range on the host",
     },
     Alert {
@@ -77,7 +77,7 @@ const ALERTS: [Alert; 10] = [
         expression: "tor_relay_load_socket_total{state=\"opened\"} / ignoring(state) tor_relay_load_socket_total{state=\"\"} > 0.9",
         lasting: "15m",
         severity: "warning",
-        summary: "{{ $labels.relay }} has nine of ten of its sockets open",
+        summary: "{{ $labels.relay }} is using 90 % of its sockets",
         what_to_do: "write the compose file with a higher --open-files",
     },
     Alert {
@@ -85,7 +85,7 @@ const ALERTS: [Alert; 10] = [
         expression: "sum by (relay) (rate(tor_relay_load_onionskins_total{action=\"dropped\"}[15m])) / sum by (relay) (rate(tor_relay_load_onionskins_total[15m])) > 0.01",
         lasting: "30m",
         severity: "warning",
-        summary: "{{ $labels.relay }} drops more than one circuit in a hundred for want of processor time",
+        summary: "{{ $labels.relay }} drops more than 1 % of new circuits for lack of processor time",
         what_to_do: "give it more processors, or a lower rate",
     },
     Alert {
@@ -93,8 +93,8 @@ const ALERTS: [Alert; 10] = [
         expression: "sum by (relay) (rate(tor_relay_exit_dns_error_total{reason=\"tor_timeout\"}[15m])) / sum by (relay) (rate(tor_relay_exit_dns_query_total[15m])) > 0.05",
         lasting: "30m",
         severity: "warning",
-        summary: "one in twenty of the names that {{ $labels.relay }} looks up gets no answer",
-        what_to_do: "look at the resolver that its container asks",
+        summary: "5 % of the names that {{ $labels.relay }} looks up get no answer",
+        what_to_do: "check the resolver that its container uses",
     },
 ];
 

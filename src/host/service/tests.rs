@@ -63,7 +63,7 @@ fn three_renderings_of_one_description() {
         user: "45553:45553"
         restart: "unless-stopped"
         mem_limit: "2048m"
-        # Tor takes leave of its circuits before it goes.
+        # Tor closes its circuits before it stops.
         stop_signal: "SIGINT"
         stop_grace_period: "75s"
         read_only: true
@@ -254,7 +254,7 @@ fn images_are_named_by_digest() {
     }
     insta::assert_snapshot!(
         "tor:latest".parse::<ImageName>().unwrap_err(),
-        @"image `tor:latest`: a name or tag may mean another image tomorrow"
+        @"image `tor:latest`: a name or tag may point to another image tomorrow"
     );
 }
 

@@ -35,11 +35,11 @@ fn what_cannot_be_in_an_image_is_refused() {
     for (error, message) in [
         (
             file(&mut archive, "a/b", 0o644),
-            "`a/b` is in one layer twice",
+            "`a/b` is twice in one layer",
         ),
         (
             archive.directory("a", 0o755, Owner::ROOT),
-            "`a` is in one layer twice",
+            "`a` is twice in one layer",
         ),
         (
             archive.symlink("a", "b"),
@@ -95,7 +95,7 @@ fn a_tree_keeps_what_matters_of_its_files() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("is no file, directory or symbolic link"),
+        error.contains("is not a file, directory or symbolic link"),
         "{error}"
     );
     drop(socket);

@@ -19,7 +19,7 @@ pub enum Error {
     },
     /// A file or folder that holds no image.
     #[error(
-        "`{}` is no image: it has neither the `index.json` of a layout nor the `manifest.json` of `docker save`",
+        "`{}` is not an image: it has neither the `index.json` of a layout nor the `manifest.json` of `docker save`",
         image.display()
     )]
     NoImage {
@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// A folder as `skopeo copy` writes for `dir:`, which has no list of images.
     #[error(
-        "`{}` is a folder that skopeo wrote for `dir:`: its `manifest.json` is a manifest, and not Docker's list of images",
+        "`{}` is a directory in skopeo's `dir:` format: its `manifest.json` is a manifest, not Docker's list of images",
         image.display()
     )]
     SkopeoDir {
@@ -60,7 +60,7 @@ pub enum Error {
         limit: u64,
     },
     /// A list that names more than anybody would publish in one.
-    #[error("`{}` lists too much: {what}, and the most is {limit}", image.display())]
+    #[error("`{}` lists too much: {what}; the limit is {limit}", image.display())]
     TooMany {
         /// The image.
         image: PathBuf,
@@ -70,7 +70,7 @@ pub enum Error {
         limit: usize,
     },
     /// Something in it names a file that is not in it.
-    #[error("`{}` is not whole: `{file}` is not in it", image.display())]
+    #[error("`{}` is incomplete: `{file}` is missing", image.display())]
     Missing {
         /// The image.
         image: PathBuf,
@@ -88,7 +88,7 @@ pub enum Error {
         problem: String,
     },
     /// A file in it of another size than is said.
-    #[error("`{file}` in `{}` has {got} bytes, and {expected} are expected", image.display())]
+    #[error("`{file}` in `{}` has {got} bytes, expected {expected}", image.display())]
     Size {
         /// The image.
         image: PathBuf,
@@ -100,7 +100,7 @@ pub enum Error {
         got: u64,
     },
     /// A file in it whose bytes are not those that are named.
-    #[error("`{file}` in `{}` is not what is named: {what} is {got}, and {expected} is expected", image.display())]
+    #[error("`{file}` in `{}` is not what was named: {what} is {got}, expected {expected}", image.display())]
     Digest {
         /// The image.
         image: PathBuf,

@@ -229,7 +229,7 @@ fn one_wrong_field() {
             "[\"crate",
             "[\"pypi:z\", \"pypi:z\", \"crate",
             14,
-            "`pypi:z` is there twice",
+            "`pypi:z` is listed twice",
         ),
     ] {
         let text = ZLIB.replacen(from, to, 1);

@@ -24,7 +24,7 @@ pub(super) fn document(sbom: &Sbom<'_>) -> Value {
         })
         .collect();
     let mut compiler = component(&sbom.compiler, "application", "excluded");
-    compiler["description"] = "The compiler; no library that it carries is in a program".into();
+    compiler["description"] = "The compiler; none of its libraries is linked into a program".into();
     components.push(compiler);
 
     let all: Vec<&str> = sbom.parts.iter().map(|part| part.name).collect();

@@ -76,7 +76,7 @@ impl From<Vulnerability> for Known {
             Some(how) => (State::Exploitable, how),
             None => (
                 State::InTriage,
-                "which of it can be reached in the image was not examined".to_owned(),
+                "which of it affects the image has not been examined".to_owned(),
             ),
         };
         Self {

@@ -31,7 +31,7 @@ pub(super) fn document(sbom: &Sbom<'_>) -> Value {
         }
     }
     let mut compiler = package(&sbom.compiler, &when, &tool);
-    compiler["comment"] = "The compiler; no library that it carries is in a program.".into();
+    compiler["comment"] = "The compiler; none of its libraries is linked into a program.".into();
     packages.push(compiler);
     let compiler = id(sbom.compiler.name);
     relationships.push(related(&compiler, "BUILD_TOOL_OF", IMAGE));

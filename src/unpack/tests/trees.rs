@@ -185,7 +185,7 @@ fn a_tree_is_not_replaced() {
     scene.unpack().unwrap();
     let error = scene.unpack().unwrap_err();
     let dest = scene.dest().display().to_string();
-    assert_eq!(error.to_string(), format!("{dest} is there already"));
+    assert_eq!(error.to_string(), format!("{dest} already exists"));
     assert_eq!(error.hint(), Some(format!("remove it with `rm -r {dest}`")));
     assert_eq!(scene.left(), ["out/tree", "out/tree/a"]);
 }

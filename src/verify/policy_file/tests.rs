@@ -142,7 +142,7 @@ fn one_mistake_a_row() {
       help: fix the line; the head of the file says how it is written
 
     "id = \"bob\"" => "id = \"alice\""
-    trust.toml:10: `alice` is there twice
+    trust.toml:10: `alice` is listed twice
       10 | id = "alice"
       help: leave one of them out
     trust.toml:17: no signer `bob` is pinned
@@ -230,7 +230,7 @@ fn one_mistake_a_row() {
       help: sort them
 
     "signers = [\"alice\", \"bob\"]" => "signers = [\"alice\", \"alice\"]"
-    trust.toml:17: `alice` is there twice
+    trust.toml:17: `alice` is listed twice
       17 | signers = ["alice", "alice"]
       help: leave one of them out
     trust.toml:17: Alice would count twice
@@ -332,7 +332,7 @@ fn one_mistake_a_row() {
       help: write how many of the `signers` must have signed, at least 1
 
     "name = \"zlib\"" => "name = \"thing\""
-    trust.toml:27: `thing` is there twice
+    trust.toml:27: `thing` is listed twice
       27 | name = "thing"
       help: leave one of them out
 

@@ -27,7 +27,7 @@ impl Program {
     pub(super) fn absent(self, error: &io::Error) -> Error {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => format!("install {self}, or choose another `--engine`"),
-            _ => format!("check whether `{self} info` works"),
+            _ => format!("see whether `{self} info` works"),
         };
         Error::NoEngine {
             program: self,
@@ -55,21 +55,21 @@ impl Program {
             && any(&["permission denied"])
         {
             "let this user talk to the daemon: `sudo usermod --append --groups docker $USER`, then \
-             log in again (who is in that group is as good as root)"
+             log in again (members of that group are as good as root)"
                 .to_owned()
         } else if any(&["no space left on device", "disk quota exceeded"]) {
-            format!("free some space: `{self} system df` shows what takes it")
+            format!("free some space: `{self} system df` shows what uses it")
         } else if any(&[
             "Cannot connect to the Docker daemon",
             "error during connect",
         ]) {
-            "start the daemon with `sudo systemctl start docker`, or set DOCKER_HOST to where one is"
+            "start the daemon with `sudo systemctl start docker`, or set DOCKER_HOST to a running one"
                 .to_owned()
         } else if any(&["rlimit", "RLIMIT_NOFILE", "setrlimit"]) {
             "raise this user's limit of open files (`ulimit -Hn`), or choose another `--engine`"
                 .to_owned()
         } else {
-            format!("check whether `{self} info` and `{self} run --rm` work")
+            format!("see whether `{self} info` and `{self} run --rm` work")
         }
     }
 }

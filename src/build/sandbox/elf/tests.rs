@@ -175,23 +175,23 @@ fn each_broken_promise_is_named() {
         ),
         (
             |fake| fake.segments.push((elf::PT_INTERP, 4)),
-            "it is not static: it asks for the loader `/lib/ld-musl.so.1` (`PT_INTERP`)",
+            "it is not static: it requires the loader `/lib/ld-musl.so.1` (`PT_INTERP`)",
         ),
         (
             |fake| fake.dynamic.push((elf::DT_NEEDED, LIBZ)),
-            "it is not static: it asks for the library `libz.so.1` (`DT_NEEDED`)",
+            "it is not static: it requires the library `libz.so.1` (`DT_NEEDED`)",
         ),
         (
             |fake| fake.dynamic.push((elf::DT_NEEDED, 1 << 40)),
-            "it is not static: it asks for the library `string at 1099511627776` (`DT_NEEDED`)",
+            "it is not static: it requires the library `string at 1099511627776` (`DT_NEEDED`)",
         ),
         (
             |fake| fake.dynamic.push((elf::DT_RPATH, OPT)),
-            "it carries the search path `/opt/lib` (`DT_RPATH` or `DT_RUNPATH`)",
+            "it has the search path `/opt/lib` (`DT_RPATH` or `DT_RUNPATH`)",
         ),
         (
             |fake| fake.dynamic.push((elf::DT_RUNPATH, OPT)),
-            "it carries the search path `/opt/lib` (`DT_RPATH` or `DT_RUNPATH`)",
+            "it has the search path `/opt/lib` (`DT_RPATH` or `DT_RUNPATH`)",
         ),
         (
             |fake| fake.segments[0].1 |= elf::PF_W,

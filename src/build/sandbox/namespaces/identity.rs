@@ -39,7 +39,7 @@ fn choose(users: &str, groups: &str) -> Result<Option<u32>, String> {
         Some(id) => Ok(Some(id)),
         // The super-user of a container that has no other user is somebody else outside.
         None if outside(users, 0).is_some_and(|id| id != 0) => Ok(None),
-        None => Err("there is no user but the super-user to build as".to_owned()),
+        None => Err("there is no user other than root to build as".to_owned()),
     }
 }
 

@@ -80,7 +80,7 @@ impl Running {
                 self.cpu = ended.cpu;
                 ended.outcome
             }
-            Err(_) => Outcome::Engine(format!("what keeps the sandbox ended: {status}")),
+            Err(_) => Outcome::Engine(format!("the sandbox's keeper process ended: {status}")),
         }))
     }
 
