@@ -55,3 +55,8 @@ if ((${#packages[@]})); then
         "${as_root[@]}" systemctl disable --now tor.service
     fi
 fi
+
+# Checks what the dependencies are: ci/static.sh. Unoptimized, it is compiled in half the time.
+if [[ -n ${CI:-} ]] && ! cargo deny --version >/dev/null 2>&1; then
+    cargo install cargo-deny --version 0.20.2 --locked --debug
+fi

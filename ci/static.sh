@@ -14,8 +14,10 @@ shellcheck --shell=sh --severity=warning --exclude=SC2046,SC2164 src/build/recip
 shellcheck --shell=sh --severity=warning --exclude=SC2154 src/build/recipe/*/*.sh
 echo "shellcheck: nothing to find"
 ci/workflows.sh
-if command -v cargo-deny >/dev/null; then
+if cargo deny --version >/dev/null 2>&1; then
+    # It reads the dependencies of every platform.
+    cargo fetch --locked --quiet
     cargo deny --offline check bans licenses sources
 else
-    echo "SKIPPED: no cargo-deny here (\`cargo install cargo-deny --locked\`); the weekly workflow has it"
+    echo "SKIPPED: no cargo-deny here (\`cargo install cargo-deny --locked\`)"
 fi
