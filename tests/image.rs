@@ -1,4 +1,4 @@
-//! An image from a few bytes: its digests are a contract, kept by `ASSEMBLER`.
+//! An image from a few bytes: its digests are a contract, kept by `IMAGE_FORMAT`.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -13,7 +13,7 @@ use relaysmith::base::progress::Silent;
 use relaysmith::base::target::Target;
 use relaysmith::image::read::{Limits, ThirdPartyImage};
 use relaysmith::image::{
-    self, ASSEMBLER, About, Arm, Component, Image, Obfs4, OwnLayer, Parts, Referrer, Variant,
+    self, About, Arm, Component, IMAGE_FORMAT, Image, Obfs4, OwnLayer, Parts, Referrer, Variant,
 };
 
 /// 2026-06-25 15:58:19, UTC.
@@ -77,7 +77,7 @@ fn the_small_image_has_its_digests() {
     let directory = tempfile::tempdir().unwrap();
     let image = assemble(&about(), &directory.path().join("layout"));
     let exported = image::export(&image, &about(), &directory.path().join("dist")).unwrap();
-    let mut lines = vec![format!("assembler {ASSEMBLER}")];
+    let mut lines = vec![format!("image format {IMAGE_FORMAT}")];
     for layer in image.layers() {
         lines.push(format!("{} tar  {}", layer.name, layer.diff_id));
         lines.push(format!(
@@ -89,14 +89,14 @@ fn the_small_image_has_its_digests() {
     lines.push(format!("manifest {}", image.manifest()));
     lines.push(format!("file     {}", exported.archive_digest));
     insta::assert_snapshot!(lines.join("\n"), @r"
-    assembler 1
+    image format 2
     geoip tar  sha256:ef7cc2c1509042b7fcb27c2496b1027f0f1ac0f01b85f892a9df3b778315f856
     geoip gzip sha256:4f310df97411e032fa945f40663230c2e731d78cf747c67a2c7fdc8df20bf194 217363
     tor tar  sha256:12c8377fcbca2cc3f695c308fd9c6231e64303c7d8c2f638ad91a95773d139d1
     tor gzip sha256:1746807f669a932d12b686d085c3de07fe2d265f86ae790b5b899a94a9d8f211 88137
-    config   sha256:f010b6091d06e225fb65981115d0366f963e7fa1ab0037c65a0bfd56de5d6c70
-    manifest sha256:a6a44016f516fd3c8282ed8bb30103f607713a5d70e697774041515e537940e4
-    file     sha256:4f4072532f31059749fff7b0af3609e86553794fbda410af443a02c6de54dd89
+    config   sha256:073eb1616fa347358bc67f74103afde7d79c72c6fd14dcaa10030522c6b57ee0
+    manifest sha256:0c3fb8088d582f480cf8e289dce7b4194f211424d8d61d3083870e1a9a897403
+    file     sha256:f5c338af4f23c8d58938b092b2c98c37a5c6d308f83beb67a9dee10eb2e6de5f
     ");
 }
 
@@ -294,7 +294,7 @@ fn what_is_in_the_image() {
           "org.opencontainers.image.source": "https://gitlab.torproject.org/tpo/core/tor",
           "org.opencontainers.image.title": "tor",
           "org.opencontainers.image.version": "0.4.9.11",
-          "org.relaysmith.assembler": "1",
+          "org.relaysmith.image-format": "2",
           "org.relaysmith.source.openssl": "3.5.7",
           "org.relaysmith.source.tor": "0.4.9.11",
           "org.relaysmith.source.zstd": "1.5.7"
@@ -321,12 +321,12 @@ fn what_is_in_the_image() {
       "history": [
         {
           "created": "2026-06-25T15:58:19Z",
-          "created_by": "relaysmith, assembler 1: the GeoIP tables of tor 0.4.9.11",
+          "created_by": "relaysmith, image format 2: the GeoIP tables of tor 0.4.9.11",
           "comment": "geoip"
         },
         {
           "created": "2026-06-25T15:58:19Z",
-          "created_by": "relaysmith, assembler 1: tor 0.4.9.11 with openssl 3.5.7, zstd 1.5.7",
+          "created_by": "relaysmith, image format 2: tor 0.4.9.11 with openssl 3.5.7, zstd 1.5.7",
           "comment": "tor"
         }
       ]
@@ -558,7 +558,7 @@ fn what_is_attached_leaves_the_image_as_it_is() {
       ],
       "subject": {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "digest": "sha256:a6a44016f516fd3c8282ed8bb30103f607713a5d70e697774041515e537940e4",
+        "digest": "sha256:0c3fb8088d582f480cf8e289dce7b4194f211424d8d61d3083870e1a9a897403",
         "size": 561
       },
       "annotations": {

@@ -108,7 +108,7 @@ fn a_record_has_one_spelling() {
     insta::assert_snapshot!(record().to_json().unwrap(), @r#"
     {
       "format": 1,
-      "assembler": 1,
+      "image_format": 2,
       "tor": "0.4.9.11",
       "target": "x86_64-linux-musl",
       "uid": 45553,

@@ -148,7 +148,7 @@ pub fn compare<'a>(expected: &'a Record, got: &'a Record) -> Comparison {
             ("target", record.target.to_string()),
             ("uid", record.uid.to_string()),
             ("source_date_epoch", record.source_date_epoch.to_string()),
-            ("assembler", record.assembler.to_string()),
+            ("image_format", record.image_format.to_string()),
         ]
     };
     for ((name, expected), (_, got)) in settings(expected).into_iter().zip(settings(got)) {

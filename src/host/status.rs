@@ -227,8 +227,8 @@ impl Status {
         let left = ends.saturating_sub(now);
         (left < SOON).then(|| {
             let when = match left {
-                0 => "lapsed".to_owned(),
-                _ => format!("lapses in {}", duration(left)),
+                0 => "has expired".to_owned(),
+                _ => format!("expires in {}", duration(left)),
             };
             format!(
                 "the signing key {when}: `cargo xtask master-key make DIR` where the master key is \
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn what_a_relay_says() {
         let answer = r#"{"format":1,"state":"healthy","text":"bootstrapped","warnings":["tor is \u001b[2Jold",
-            "the signing key lapses 2026-12-26 23:00 UTC: the master key is not here"],
+            "the signing key expires 2026-12-26 23:00 UTC: the master key is kept elsewhere"],
             "facts":{"nickname":"relay1","fingerprint":"65E4","fingerprint_ed25519":"relay1 abc\u000a",
             "version":"0.4.9.11","version_status":"obsolete","uptime":93784,"bootstrapped":100,
             "reachable":1,"descriptor_accepted":0,"flags":"Fast Running","rate":"12500000","burst":"0",
@@ -328,7 +328,7 @@ mod tests {
                 "family: A; B",
                 "signing key: until 2026-12-26 23:00 UTC; the master key is kept offline: renew it there",
                 "warning: tor is \\u{1b}[2Jold",
-                "warning: the signing key lapses in 3 d 18 h 33 min: `cargo xtask master-key make DIR` \
+                "warning: the signing key expires in 3 d 18 h 33 min: `cargo xtask master-key make DIR` \
                  where the master key is kept, then `cargo xtask master-key install DIR --to DATA` here",
             ]
         );

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ASSEMBLER, Error, ustar};
+use super::{Error, IMAGE_FORMAT, ustar};
 use crate::base::target::Target;
 use crate::pins::Source;
 
@@ -197,8 +197,11 @@ impl About {
                 part.version.clone(),
             )
         });
-        let assembler = ("org.relaysmith.assembler".into(), ASSEMBLER.to_string());
-        defined.chain(sources).chain([assembler])
+        let format = (
+            "org.relaysmith.image-format".into(),
+            IMAGE_FORMAT.to_string(),
+        );
+        defined.chain(sources).chain([format])
     }
 
     /// One SPDX expression for all components.

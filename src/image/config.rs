@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ASSEMBLER, About, Error, Layer, LayerDigests};
+use super::{About, Error, IMAGE_FORMAT, Layer, LayerDigests};
 use crate::base::date::rfc3339;
 use crate::base::digest::Digest;
 
@@ -149,7 +149,10 @@ impl ImageConfig {
         }
         let history = layers.iter().map(|layer| History {
             created: created.clone(),
-            created_by: format!("relaysmith, assembler {ASSEMBLER}: {}", layer.created_by),
+            created_by: format!(
+                "relaysmith, image format {IMAGE_FORMAT}: {}",
+                layer.created_by
+            ),
             comment: layer.name.clone(),
         });
         Ok(Self {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::config::{self, ImageConfig};
 use super::oci::{self, Descriptor, Index, Manifest, blob_path};
-use super::{ASSEMBLER, About, Error, Layer, LayerDigests};
+use super::{About, Error, IMAGE_FORMAT, Layer, LayerDigests};
 use crate::base::digest::{Digest, HashingReader, copy};
 use crate::base::progress::Progress;
 use crate::base::replace;
@@ -201,7 +201,7 @@ fn put_layer(layer: &Layer, layout: &Path, progress: &dyn Progress) -> Result<La
 /// Beside the blobs, a note for each archive that was compressed says what came out. It is no
 /// part of a layout by the specification, which lets other files be.
 fn note_of(layout: &Path, diff_id: &Digest) -> PathBuf {
-    layout.join(format!("layers/{ASSEMBLER}-{}.json", diff_id.hex()))
+    layout.join(format!("layers/{IMAGE_FORMAT}-{}.json", diff_id.hex()))
 }
 
 /// The layer that a note speaks of, if the note can be read, the blob is what it says, and the

@@ -32,7 +32,7 @@ use crate::base::digest::Digest;
 
 /// The version of everything in here that decides bytes: tar, gzip, the config, the manifest.
 /// Equal input and equal versions give equal digests; whatever could change them raises it.
-pub const ASSEMBLER: u32 = 1;
+pub const IMAGE_FORMAT: u32 = 2;
 
 /// Why an image cannot be made or read.
 #[derive(Debug, thiserror::Error)]

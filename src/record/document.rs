@@ -35,8 +35,8 @@ impl Deref for Record {
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     format: u64,
-    /// The version of the assembler: [`crate::image::ASSEMBLER`].
-    pub assembler: u32,
+    /// The version of the image format: [`crate::image::IMAGE_FORMAT`].
+    pub image_format: u32,
     /// tor's version.
     pub tor: String,
     /// What it was built for.
@@ -154,7 +154,7 @@ impl Facts {
     ) -> Self {
         Self {
             format: FORMAT,
-            assembler: crate::image::ASSEMBLER,
+            image_format: crate::image::IMAGE_FORMAT,
             tor: tor.to_owned(),
             target,
             uid,

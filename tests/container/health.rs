@@ -211,7 +211,7 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
                 "250-status/reachability-succeeded/or=0\r\n250 OK\r\n",
             ),
         ],
-        "starting: bootstrapped, but the ORPort was not found reachable",
+        "starting: bootstrapped, but tor has not found its ORPort reachable",
     ),
     (
         &[
@@ -253,7 +253,7 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
             "GETINFO status/reach",
             "250-status/reachability-succeeded/or=0\r\n250 OK\r\n",
         )],
-        "unhealthy: bootstrapped, but the ORPort was not found reachable",
+        "unhealthy: bootstrapped, but tor has not found its ORPort reachable",
     ),
     (
         &[(
@@ -357,7 +357,7 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
             ),
         ],
         "unhealthy: nothing arrives from the network, and no circuit could be built \
-         (REASON=CONNECTFAILED; tor takes the network to be up)",
+         (REASON=CONNECTFAILED; tor considers the network up)",
     ),
     (
         &[
@@ -399,14 +399,14 @@ const CASES: &[(&[(&str, &str)], &str)] = &[
             ("EXTENDCIRCUIT 0", "551 Couldn't start circuit\r\n"),
         ],
         "unhealthy: nothing arrives from the network, and no circuit could be built (551 Couldn't \
-         start circuit; tor takes the network to be down)",
+         start circuit; tor considers the network down)",
     ),
     (
         &[(
             "GETINFO status/enough-dir-info",
             "250-status/enough-dir-info=0\r\n250 OK\r\n",
         )],
-        "unhealthy: tor does not know enough of the network",
+        "unhealthy: tor does not know enough about the network",
     ),
     // Nothing that tor would say.
     (
@@ -463,28 +463,28 @@ fn warnings_leave_a_relay_healthy() {
                 "GETINFO status/version/current",
                 "250-status/version/current=obsolete\r\n250 OK\r\n",
             ),
-            "; warning: tor 0.4.9.11 is obsolete, the directory authorities say: build an image",
+            "; warning: the directory authorities call tor 0.4.9.11 obsolete: build an image",
         ),
         (
             (
                 "GETINFO status/version/current",
                 "250-status/version/current=unrecommended\r\n250 OK\r\n",
             ),
-            "; warning: tor 0.4.9.11 is unrecommended, ",
+            "; warning: the directory authorities call tor 0.4.9.11 unrecommended: ",
         ),
         (
             (
                 "GETINFO consensus/valid-until",
                 "250-consensus/valid-until=2016-07-01 12:00:00\r\n250 OK\r\n",
             ),
-            "; warning: the consensus ended at 2016-07-01 12:00:00 UTC, and tor could not get",
+            "; warning: the consensus expired at 2016-07-01 12:00:00 UTC, and tor could not get",
         ),
         (
             (
                 "GETCONF ServerTransportPlugin",
                 "250 ServerTransportPlugin=obfs4,meek exec /no/such/proxy -log\r\n",
             ),
-            "; warning: the transport obfs4,meek does not run: /no/such/proxy has ended: the log of tor",
+            "; warning: the transport obfs4,meek is not running: /no/such/proxy has ended: tor's log",
         ),
     ] {
         let said = asked(&[other], |_| {});
@@ -539,7 +539,7 @@ fn transports_of_a_bridge() {
     let said = with(&two);
     assert!(
         said.out
-            .contains("; warning: the transport snowflake does not run"),
+            .contains("; warning: the transport snowflake is not running"),
         "{said:?}"
     );
     assert_eq!(said.code, Some(0));
@@ -548,7 +548,7 @@ fn transports_of_a_bridge() {
     while fs::read(format!("/proc/{}/cmdline", child.id())).is_ok_and(|words| !words.is_empty()) {}
     let said = with(&one);
     let expected = format!(
-        "unhealthy: the bridge has no transport that runs: {} of obfs4 has ended",
+        "unhealthy: the bridge has no running transport: {} of obfs4 has ended",
         proxy.display()
     );
     assert!(said.out.starts_with(&expected), "{said:?}");
@@ -579,7 +579,7 @@ fn transports_without_their_keys() {
     let cases: [Spoilt<'_>; 5] = [
         (
             &|_| {},
-            &["the log of tor says why; once that is fixed, a restart of"],
+            &["tor's log says why; once that is fixed, restart"],
         ),
         (
             &|state| mode(state, 0o500),
@@ -608,7 +608,10 @@ fn transports_without_their_keys() {
     for (spoil, expected) in cases {
         for (other, start) in [
             (&[plugin][..], "healthy: "),
-            (&[plugin, bridge], "unhealthy: the bridge has no transport"),
+            (
+                &[plugin, bridge],
+                "unhealthy: the bridge has no running transport",
+            ),
         ] {
             let said = asked_as(
                 other,
@@ -796,7 +799,10 @@ fn as_json() {
     assert_eq!(value["format"], 1);
     assert_eq!(value["state"], "healthy", "{said:?}");
     let warning = value["warnings"][0].as_str().unwrap();
-    assert!(warning.starts_with("tor 0.4.9.11 is obsolete"), "{warning}");
+    assert!(
+        warning.starts_with("the directory authorities call tor 0.4.9.11 obsolete"),
+        "{warning}"
+    );
     let facts = &value["facts"];
     for (name, expected) in [
         ("nickname", serde_json::json!("relay1")),
@@ -851,11 +857,11 @@ fn certificates() {
     assert!(!well.out.contains("warning"), "{well:?}");
     starts(well, "healthy: ");
     // It works until then: the last hour counts.
-    let here = "the master key is not here, so make a new one where it is: tor --keygen\n";
+    let here = "the master key is kept elsewhere, so renew it there: tor --keygen\n";
     for hours in [6 * 24, 1] {
         let said = asked(&[], write(hours));
         assert!(
-            said.out.contains("; warning: the signing key lapses 2") && said.out.ends_with(here),
+            said.out.contains("; warning: the signing key expires 2") && said.out.ends_with(here),
             "{said:?}"
         );
         assert_eq!(said.code, Some(0));
@@ -864,7 +870,7 @@ fn certificates() {
     for hours in [0, -2] {
         let said = asked(&[], write(hours));
         assert!(said.out.ends_with(here), "{said:?}");
-        starts(said, "unhealthy: the signing key lapsed 2");
+        starts(said, "unhealthy: the signing key expired 2");
     }
     // With the master key tor makes a new one a day ahead, and nobody has to be told.
     let with_master = |hours: i64| {
@@ -876,7 +882,10 @@ fn certificates() {
     let well = asked(&[], with_master(6));
     assert!(!well.out.contains("warning"), "{well:?}");
     starts(well, "healthy: ");
-    for (hours, expected) in [(1, "healthy: "), (0, "unhealthy: the signing key lapsed 2")] {
+    for (hours, expected) in [
+        (1, "healthy: "),
+        (0, "unhealthy: the signing key expired 2"),
+    ] {
         let said = asked(&[], with_master(hours));
         assert!(said.out.contains("its log says why it did not"), "{said:?}");
         starts(said, expected);

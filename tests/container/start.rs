@@ -264,7 +264,7 @@ fn a_torrc_of_no_relay() {
         (format!("ORPort 127.0.0.1:auto\n{ends}"), false),
     ] {
         let said = entry.run_with(&lines);
-        let warned = "warning: the torrc has no ORPort, so this tor is no relay but a client\n";
+        let warned = "warning: the torrc has no ORPort, so this tor is a client, not a relay\n";
         assert_eq!(said.err.contains(warned), warns, "{said:#?}");
         assert!(said.out.contains("/nowhere/log"), "{said:#?}");
     }
@@ -446,8 +446,8 @@ fn a_read_only_volume() {
     if let Some(said) = in_namespaces(&entry, &before, &torrc) {
         refuses(
             &said,
-            &format!("user 0 cannot make {data}/below: Read-only file system"),
-            "mount a volume",
+            &format!("user 0 cannot create {data}/below: Read-only file system"),
+            "mount a writable volume",
         );
     }
 }
@@ -509,9 +509,8 @@ fn a_volume_of_somebody_else() {
             "sudo chown -R 0:0 /",
         );
         assert!(
-            said.err.contains(&format!(
-                "/{below}`; if that lies on a file system of its own"
-            )),
+            said.err
+                .contains(&format!("/{below}`; if that is on a separate file system")),
             "{said:#?}"
         );
     }
@@ -527,7 +526,7 @@ fn a_volume_of_somebody_else() {
     let before = format!("mount --bind \"{0}\" \"{0}\"", data.display());
     if let Some(said) = in_namespaces(&named, &before, &torrc) {
         assert!(
-            said.err.contains(r"/my '\''own'\'' data'`; if that lies"),
+            said.err.contains(r"/my '\''own'\'' data'`; if that is"),
             "{said:#?}"
         );
     }

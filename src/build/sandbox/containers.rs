@@ -35,7 +35,7 @@ use crate::base::listing::Listing;
 use crate::unpack;
 
 /// Goes up when the form of an image changes.
-const IMAGE_FORMAT: u32 = 2;
+const ROOTFS_FORMAT: u32 = 2;
 /// How often a running command is looked at.
 const WATCH: Duration = Duration::from_millis(200);
 /// More open files than a linker needs.
@@ -115,7 +115,7 @@ impl Containers {
             .chain(&job.mounts)
             .filter(|mount| !mount.inside.starts_with(NEEDS))
             .collect();
-        let mut covers = format!("format: {IMAGE_FORMAT}\nuser: {USER}\n");
+        let mut covers = format!("format: {ROOTFS_FORMAT}\nuser: {USER}\n");
         for mount in &mounts {
             let digest = match digests.get(&mount.host) {
                 Some(digest) => *digest,

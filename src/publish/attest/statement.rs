@@ -66,7 +66,7 @@ struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Internal {
-    assembler: u32,
+    image_format: u32,
     source_date_epoch: u64,
     engine: String,
     root: String,
@@ -241,7 +241,7 @@ impl Statement {
                         uid: record.uid,
                     },
                     internal_parameters: Internal {
-                        assembler: record.assembler,
+                        image_format: record.image_format,
                         source_date_epoch: record.source_date_epoch,
                         engine: site.engine.clone(),
                         root: site.root.clone(),
@@ -403,7 +403,7 @@ impl Statement {
             ("target", wanted.target.to_string()),
             ("uid", wanted.uid.to_string()),
             ("source_date_epoch", internal.source_date_epoch.to_string()),
-            ("assembler", internal.assembler.to_string()),
+            ("image_format", internal.image_format.to_string()),
         ];
         let settings = settings
             .into_iter()

@@ -84,10 +84,10 @@ fn main() -> Result<()> {
         "starting: bootstrapped and reachable, but no authority has accepted",
     )?;
     exit.lose_master_key()?;
-    let said = exit.says(&health, "healthy: ", "; warning: the signing key lapses ")?;
+    let said = exit.says(&health, "healthy: ", "; warning: the signing key expires ")?;
     saw(&format!("a signing key will lapse: {}", said.trim_end()));
     let said =
-        exit.with_lapsed_key(|exit| exit.says(&health, "unhealthy: the signing key lapsed ", ""))?;
+        exit.with_lapsed_key(|exit| exit.says(&health, "unhealthy: the signing key expired ", ""))?;
     saw(&format!("one has lapsed: {}", said.trim_end()));
     saw("the health check went from starting to healthy, and to unhealthy where a key has lapsed");
 
@@ -183,7 +183,7 @@ fn main() -> Result<()> {
 
     network.end_authorities()?;
     for relay in [&guard, &middle] {
-        let said = relay.says(&health, "healthy: ", "; warning: the consensus ended at ")?;
+        let said = relay.says(&health, "healthy: ", "; warning: the consensus expired at ")?;
         saw(&format!("no authority is left: {}", said.trim_end()));
     }
 

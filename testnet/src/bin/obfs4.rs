@@ -287,7 +287,7 @@ fn main() -> Result<()> {
     let allow = |mode| fs::set_permissions(&state, Permissions::from_mode(mode));
     allow(0o000)?;
     bridge.restart()?;
-    let no_transport = "unhealthy: the bridge has no transport that runs";
+    let no_transport = "unhealthy: the bridge has no running transport";
     let help = "/tordata/pt_state, where its keys are; on the host: `sudo chmod -R u+rwX ";
     let said = bridge.says(&health, no_transport, help)?;
     saw(&format!("lyrebird cannot be started: {}", said.trim_end()));

@@ -29,10 +29,10 @@ static _Noreturn void print_bridge_lines(const char *folder)
     text[length > 0 ? length : 0] = '\0';
     if (text[0] == '\0') {
         snprintf(what, sizeof what, "there is no bridge line: %s is %s", path,
-                 length < 0 ? "not there" : "empty");
-        refuse(what, "tor writes it once a transport runs; the torrc needs `BridgeRelay 1` and "
-               "`ServerTransportPlugin obfs4 exec /usr/local/bin/lyrebird`, and the log says what "
-               "became of it");
+                 length < 0 ? "missing" : "empty");
+        refuse(what, "tor writes it once a transport is running; the torrc needs `BridgeRelay 1` and "
+               "`ServerTransportPlugin obfs4 exec /usr/local/bin/lyrebird`, and the log shows what "
+               "happened to it");
     }
     /* Tor leaves a gap for the address in what it does not know to be complete. */
     if (strchr(text, '<') != NULL) {

@@ -112,12 +112,12 @@ static void check_certificate(char *until, size_t size)
     bool master = access(path, R_OK) == 0;
     tell("master_key_here", master ? "true" : "false", false);
     const char *why = master
-        ? "tor should have made a new one; its log says why it did not"
-        : "the master key is not here, so make a new one where it is: tor --keygen";
+        ? "tor should have renewed it; its log says why it did not"
+        : "the master key is kept elsewhere, so renew it there: tor --keygen";
     if (remains <= 0)
-        say("unhealthy", "the signing key lapsed %s: %s", until, why);
+        say("unhealthy", "the signing key expired %s: %s", until, why);
     if (remains < (master ? SOON : NOTICE))
-        warn("the signing key lapses %s: %s", until, why);
+        warn("the signing key expires %s: %s", until, why);
 }
 
 static void check_bootstrap(void)
@@ -198,7 +198,7 @@ static void check_version(void)
     tell("version", version, true);
     tell("version_status", status, true);
     if (strcmp(status, "obsolete") == 0 || strcmp(status, "unrecommended") == 0)
-        warn("tor %s is %s, the directory authorities say: build an image of a newer tor",
+        warn("the directory authorities call tor %s %s: build an image with a newer tor",
              version, status);
 }
 
@@ -256,8 +256,8 @@ static const char *state_fault(void)
                  "then restart the container", (uintmax_t)geteuid(), path,
                  found.st_uid == geteuid() ? on_host("chmod -R u+rwX", data) : give(data));
     else if (empty)
-        snprintf(text, sizeof text, "%s, where its keys were, is empty; put that of a backup there, "
-                 "or remove it for new keys and with them a new bridge line; then restart the "
+        snprintf(text, sizeof text, "%s, where its keys were, is empty; restore it from a backup, or "
+                 "remove it to get new keys and a new bridge line; then restart the "
                  "container", path);
     else
         return NULL;
@@ -278,7 +278,7 @@ static void check_transports(void)
     /* Tor starts again what ended; what does not run could not start. */
     const char *fault = state_fault();
     const char *help = fault != NULL ? fault
-        : "the log of tor says why; once that is fixed, a restart of the container starts it";
+        : "tor's log says why; once that is fixed, restart the container";
     char *rest = lines, names[128] = "", path[1024] = "";
     for (char *text; (text = strsep(&rest, "\n")) != NULL;) {
         char these[128], program[1024];
@@ -291,11 +291,11 @@ static void check_transports(void)
         dead = true;
         strcpy(names, these);
         strcpy(path, program);
-        warn("the transport %s does not run: %s has ended: %s", these, program, help);
+        warn("the transport %s is not running: %s has ended: %s", these, program, help);
     }
     if (dead && !alive && strcmp(bridge, "1") == 0) {
         warned = 0; /* said here */
-        say(running < 60 ? "starting" : "unhealthy", "the bridge has no transport that runs: %s of "
+        say(running < 60 ? "starting" : "unhealthy", "the bridge has no running transport: %s of "
             "%s has ended: %s", path, names, help);
     }
 }
@@ -309,11 +309,11 @@ static void check_directory(void)
     maybe("consensus/valid-until", until, sizeof until);
     tell("consensus_valid_until", until, true);
     if (strptime(until, "%Y-%m-%d %H:%M:%S", &parts) != NULL && timegm(&parts) < time(NULL))
-        warn("the consensus ended at %s UTC, and tor could not get a newer one: the directory "
-             "authorities or the way to them are out of order, or this clock is wrong", until);
+        warn("the consensus expired at %s UTC, and tor could not get a newer one: the directory "
+             "authorities or the way to them are down, or this clock is wrong", until);
     maybe("status/enough-dir-info", enough, sizeof enough);
     if (strcmp(enough, "0") == 0)
-        say(not_yet(), "tor does not know enough of the network to build circuits");
+        say(not_yet(), "tor does not know enough about the network to build circuits");
 }
 
 /* Whether bytes have arrived since the last call that were not this check's own questions. */
@@ -373,7 +373,7 @@ static void check_circuit(void)
         }
     }
     say("unhealthy", "nothing arrives from the network, and no circuit could be built (%s; tor "
-        "takes the network to be %s): is the machine connected, and are outgoing connections "
+        "considers the network %s): is the machine connected, and are outgoing connections "
         "allowed?", why[0] == '\0' ? "no answer in time" : why, live[0] == '\0' ? "?" : live);
 }
 
@@ -464,17 +464,37 @@ static void describe(void)
     }
 }
 
+/* What clients know of the relay, by which they find it. */
+static const char *descriptor_state(void)
+{
+    char answer[LINE];
+
+    option("PublishServerDescriptor", answer, sizeof answer);
+    if (strcmp(answer, "0") == 0)
+        return "not published as PublishServerDescriptor says";
+    fact("status/accepted-server-descriptor", answer, sizeof answer);
+    if (strcmp(answer, "1") == 0)
+        return "accepted";
+    /* Tor forgets what it published once something changes, a lost network too, and may publish
+       hours later; clients go by the consensus. */
+    consensus_entry(answer, sizeof answer);
+    if (answer[0] != '\0')
+        return "in the consensus";
+    say(not_yet(), "bootstrapped and reachable, but no authority has accepted the relay's "
+        "descriptor yet");
+}
+
 static const char help[] =
-    "usage: relay-health [--json] [FOLDER]\n"
+    "usage: relay-health [--json] [DIR]\n"
     "       relay-health [--json] --socket SOCKET\n"
-    "       relay-health bridge-line [FOLDER]\n"
+    "       relay-health bridge-line [DIR]\n"
     "\n"
-    "Says in one line how the relay is: healthy, starting or unhealthy, and why. Ends with code 0\n"
-    "for healthy and 1 for the others. FOLDER is tor's data directory, /tordata if none is named;\n"
+    "Prints the state of the relay in one line: healthy, starting or unhealthy, and why. Exits with\n"
+    "0 if it is healthy, and with 1 otherwise. DIR is tor's data directory, by default /tordata.\n"
     "SOCKET is the control socket of a tor that may run elsewhere, with its data beside it.\n"
     "\n"
-    "  --json  the same for programs, with what is known of the relay\n"
-    "  bridge-line  print what others need to come in by this bridge, and nothing else\n";
+    "  --json  print the same as JSON, with everything that is known about the relay\n"
+    "  bridge-line  print the line that others need to use this bridge, and nothing else\n";
 
 /* Takes the command line; what is wrong with it is no answer about the relay. */
 static void read_arguments(char **words)
@@ -532,23 +552,9 @@ int main(int count, char **arguments)
     check_directory();
     fact("status/reachability-succeeded/or", answer, sizeof answer);
     if (strcmp(answer, "1") != 0)
-        say(not_yet(), "bootstrapped, but the ORPort was not found reachable from outside yet: is "
-            "it published, and open in every firewall?");
-    option("PublishServerDescriptor", answer, sizeof answer);
-    const char *descriptor = "not published as PublishServerDescriptor says";
-    if (strcmp(answer, "0") != 0) {
-        descriptor = "accepted";
-        fact("status/accepted-server-descriptor", answer, sizeof answer);
-        if (strcmp(answer, "1") != 0) {
-            /* Tor forgets what it published once something changes, a lost network too, and may
-               publish hours later; clients go by the consensus. */
-            consensus_entry(answer, sizeof answer);
-            descriptor = "in the consensus";
-        }
-        if (answer[0] == '\0')
-            say(not_yet(), "bootstrapped and reachable, but no authority has accepted the "
-                "relay's descriptor yet");
-    }
+        say(not_yet(), "bootstrapped, but tor has not found its ORPort reachable from outside "
+            "yet: is it published, and open in every firewall?");
+    const char *descriptor = descriptor_state();
     check_network();
     say("healthy", "bootstrapped, ORPort reachable, descriptor %s, signing key good until %s",
         descriptor, until);

@@ -98,8 +98,8 @@ static const char *on_host(const char *command, const char *path)
     char origin[PATH];
 
     if (mounted(path, origin))
-        snprintf(hint, sizeof hint, "on the host: `sudo %s %s`; if that lies on a file system of "
-                 "its own there, with its mount point before the path", command, word(origin));
+        snprintf(hint, sizeof hint, "on the host: `sudo %s %s`; if that is on a separate file "
+                 "system there, put its mount point before the path", command, word(origin));
     else
         snprintf(hint, sizeof hint, "on the host: `sudo %s DIR`, where DIR is what is mounted at "
                  "%s", command, path);

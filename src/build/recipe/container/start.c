@@ -58,7 +58,7 @@ static void check_directory(const char *path)
 
     if (stat(path, &found) == 0) {
         if (!S_ISDIR(found.st_mode))
-            problem("name another DataDirectory, or move it away", "%s is no directory", path);
+            problem("name another DataDirectory, or move it away", "%s is not a directory", path);
         else if (found.st_uid != geteuid())
             problem(give(path), "%s belongs to user %ju, but tor runs as user %ju", path,
                     (uintmax_t)found.st_uid, (uintmax_t)geteuid());
@@ -76,10 +76,10 @@ static void check_directory(const char *path)
             return;
         *slash = '\0';
         if (access(above, W_OK | X_OK) != 0)
-            problem(errno == EACCES ? give(above) : "mount a volume there that can be written to",
-                    "user %ju cannot make %s: %s", (uintmax_t)geteuid(), path, strerror(errno));
+            problem(errno == EACCES ? give(above) : "mount a writable volume there",
+                    "user %ju cannot create %s: %s", (uintmax_t)geteuid(), path, strerror(errno));
     } else {
-        problem(give(path), "user %ju cannot look into %s: %s", (uintmax_t)geteuid(), path,
+        problem(give(path), "user %ju cannot access %s: %s", (uintmax_t)geteuid(), path,
                 strerror(errno));
     }
 }
@@ -111,13 +111,13 @@ static void check_space(const char *path, const char *keys)
         return;
     unsigned long long available = (unsigned long long)space.f_bavail * space.f_frsize;
     if (full && access(keys, F_OK) != 0) {
-        problem("make room on what is mounted there, or mount another volume; on the host "
-                "`df -h` and `df -i` show what is full", "%s has no space left (%llu MB, %llu files "
-                "free): tor cannot make its keys there", path, available / 1000000,
+        problem("free some space on what is mounted there, or mount another volume; on the "
+                "host, `df -h` and `df -i` show what is full", "%s has no space left (%llu MB, %llu files "
+                "free): tor cannot create its keys there", path, available / 1000000,
                 (unsigned long long)space.f_favail);
     } else if (full || available < SCARCE) {
-        snprintf(text, sizeof text, "%s has %llu MB left: tor keeps its keys, its state and the "
-                 "directory of the network there", path, available / 1000000);
+        snprintf(text, sizeof text, "%s has only %llu MB left: tor keeps its keys, its state and the "
+                 "network's directory there", path, available / 1000000);
         say("warning", text);
     }
 }
@@ -180,19 +180,19 @@ static void check_torrc(const char *torrc, bool relay)
 
     if (stat(torrc, &found) == 0 && S_ISDIR(found.st_mode)) {
         /* Tor takes it for a torrc that is not there, and starts as a client. */
-        snprintf(hint, sizeof hint, "an engine makes a directory where a file that it has to mount "
-                 "is missing. On the host: `sudo rmdir %s`; then write the torrc, and mount the "
-                 "directory that it lies in", known ? word(origin) : "PATH");
+        snprintf(hint, sizeof hint, "a container engine creates a directory if a file that it should "
+                 "mount does not exist. On the host: `sudo rmdir %s`; then write the torrc, and "
+                 "mount the directory that contains it", known ? word(origin) : "PATH");
         problem(hint, "the torrc, %s, is a directory", torrc);
     } else if (access(torrc, R_OK) == 0) {
         return;
     } else if (errno == EACCES) {
         if (known)
             snprintf(hint, sizeof hint, "on the host: `sudo chmod a+rX \"$(dirname %s)\" %s`; if "
-                     "that lies on a file system of its own there, with its mount point before the "
+                     "that is on a separate file system there, put its mount point before the "
                      "paths", word(origin), word(origin));
         else
-            snprintf(hint, sizeof hint, "on the host, for the file and the directory it lies in: "
+            snprintf(hint, sizeof hint, "on the host, for the file and its directory: "
                      "`sudo chmod a+rX DIR FILE`");
         problem(hint, "user %ju cannot read the torrc, %s", (uintmax_t)geteuid(), torrc);
     } else if (errno == ENOENT && (strcmp(torrc, TORRC) != 0 || !relay)) {
@@ -294,7 +294,7 @@ static const char *defaults_for(const struct settings *settings)
     if (!whole || write(to, text, (size_t)length) != length)
         return DEFAULTS;
     snprintf(text, sizeof text, "MaxMemInQueues is %llu MB, half of the %llu MB of memory that this "
-             "container may use; the torrc may name another", queues >> 20, limit >> 20);
+             "container may use; the torrc can set another value", queues >> 20, limit >> 20);
     say("note", text);
     /* Tor has it open, so it can read it again at each reload. */
     snprintf(path, sizeof path, "/proc/self/fd/%d", to);
@@ -328,7 +328,7 @@ static const char *check(char **words, size_t count, bool own)
             return own ? DEFAULTS : defaults_for(&settings);
     check_torrc(torrc, relay);
     if (settings.known && !relay && !faulty)
-        say("warning", "the torrc has no ORPort, so this tor is no relay but a client");
+        say("warning", "the torrc has no ORPort, so this tor is a client, not a relay");
     return faulty || own ? DEFAULTS : defaults_for(&settings);
 }
 
