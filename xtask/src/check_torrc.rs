@@ -182,7 +182,8 @@ pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     })
 }
 
-/// As much of the file as a torrc may have and a byte more: a device has no end.
+/// A finding as it is shown, with the colour of its severity on the pieces that are to catch the
+/// eye.
 fn pieces(finding: &Finding) -> Vec<Piece> {
     let colour = match finding.severity {
         Severity::Error => Colour::Red,
@@ -195,6 +196,7 @@ fn pieces(finding: &Finding) -> Vec<Piece> {
         .collect()
 }
 
+/// As much of the file as a torrc may have and a byte more: a device has no end.
 fn read(path: &Path) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     let file = fs_err::File::open(path)?;
