@@ -43,28 +43,27 @@ pub(crate) enum Host {
 impl Listener {
     /// Reads a value; absent where tor refuses it.
     pub(crate) fn read(value: &str) -> Option<Self> {
+        let value = past_blanks(value);
         if let Some(path) = value.strip_prefix("unix:") {
-            // A path with blanks is quoted.
-            let (path, rest) = match path.strip_prefix('"') {
-                Some(quoted) => quoted.split_once('"')?,
-                None => path
-                    .split_once(|c: char| c.is_ascii_whitespace())
-                    .unwrap_or((path, "")),
-            };
-            let words = rest.split_ascii_whitespace();
-            if path.is_empty() {
-                return None;
-            }
-            return Some(Self {
-                at: if path == "0" { At::Nowhere } else { At::Unix },
-                flags: words.map(str::to_owned).collect(),
-            });
+            return Self::socket(path);
         }
-        let mut words = value.split_ascii_whitespace();
-        let address = words.next()?;
+        let (address, rest) = first_word(value);
         Some(Self {
             at: at(address)?,
-            flags: words.map(str::to_owned).collect(),
+            flags: words(rest),
+        })
+    }
+
+    /// Reads the path of a Unix socket and what comes after it.
+    pub(crate) fn socket(value: &str) -> Option<Self> {
+        // A path with blanks is quoted.
+        let (path, rest) = match value.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => first_word(past_blanks(value)),
+        };
+        (!path.is_empty()).then(|| Self {
+            at: if path == "0" { At::Nowhere } else { At::Unix },
+            flags: words(rest),
         })
     }
 
@@ -140,6 +139,29 @@ impl Listener {
     }
 }
 
+/// What follows blanks and comments: in quotes a value may hold a `#`, which here begins a comment
+/// all the same.
+fn past_blanks(text: &str) -> &str {
+    let mut rest = text.trim_start_matches([' ', '\t', '\n', '\r']);
+    while rest.starts_with('#') {
+        let end = rest.find('\n').unwrap_or(rest.len());
+        rest = rest[end..].trim_start_matches([' ', '\t', '\n', '\r']);
+    }
+    rest
+}
+
+/// The first word, which a comment ends too, and what follows it.
+fn first_word(text: &str) -> (&str, &str) {
+    let end = text.find([' ', '\t', '\n', '\r', '#']);
+    text.split_at(end.unwrap_or(text.len()))
+}
+
+/// The flags after a port; only where they begin may a comment stand.
+fn words(text: &str) -> Vec<String> {
+    let words = past_blanks(text).split_ascii_whitespace();
+    words.map(str::to_owned).collect()
+}
+
 fn at(text: &str) -> Option<At> {
     if let Some(port) = port(text) {
         return Some(match port {
@@ -165,10 +187,11 @@ fn port(text: &str) -> Option<Option<u16>> {
     if text.eq_ignore_ascii_case("auto") {
         return Some(None);
     }
-    // Tor takes a sign before it.
-    let digits = text.strip_prefix('+').unwrap_or(text);
+    // Tor takes a sign before it, and minus zero for zero.
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let fits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| fits).map(Some)
+    let number: u16 = digits.parse().ok().filter(|_| fits)?;
+    (number == 0 || !text.starts_with('-')).then_some(Some(number))
 }
 
 #[cfg(test)]
@@ -182,6 +205,10 @@ mod tests {
             ("9001", At::Port(None, Some(9001))),
             ("+9001", At::Port(None, Some(9001))),
             ("0", At::Nowhere),
+            ("-0", At::Nowhere),
+            ("0#no", At::Nowhere),
+            (" 0 # no", At::Nowhere),
+            ("# no\n9001#x", At::Port(None, Some(9001))),
             ("auto", At::Port(None, None)),
             ("127.0.0.1:9001", At::Port(ip("127.0.0.1"), Some(9001))),
             ("127.0.0.1:auto", At::Port(ip("127.0.0.1"), None)),
@@ -202,6 +229,8 @@ mod tests {
             "",
             "x",
             "70000",
+            "-9001",
+            "# 9001",
             "127.0.0.1",
             "127.0.0.1:",
             "127.0.0.1:0",

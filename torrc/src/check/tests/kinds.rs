@@ -930,21 +930,49 @@ fn what_to_do_about_the_words_after_a_port() {
             "ORPort unix:/tmp/x",
             "write a port, or an address and a port",
         ),
-        ("MetricsPort auto", "write the number of a port"),
-        ("MetricsPort 9035 what", "delete that word"),
+        ("MetricsPort auto", "write a port number"),
+        ("MetricsPort 9035 what", "delete that flag"),
         (
             "SocksPort 9050 SessionGroup=x",
-            "write a number after `SessionGroup=`, or delete that word",
+            "write a number after `SessionGroup=`, or delete that flag",
         ),
+        (
+            "SocksPort 9050 SessionGroup=1 SessionGroup=2",
+            "delete all but one",
+        ),
+        ("ControlPort 9051 SessionGroup=1", "delete that flag"),
         (
             "SocksPort 9050 WorldWritable",
-            "delete the words about sockets",
+            "delete the flags that are for Unix sockets",
         ),
-        ("ORPort 9001 IPv4Only IPv6Only", "take one of the two away"),
+        (
+            "SocksPort 9050 NoIPv4Traffic NoIPv6Traffic",
+            "add `NoDNSRequest`, or delete one of the flags",
+        ),
+        (
+            "DNSPort 5353 OnionTrafficOnly",
+            "delete the flag that turns DNS off",
+        ),
+        (
+            "SocksPort 9050 KeepAliveIsolateSOCKSAuth NoIsolateSOCKSAuth",
+            "delete one of the two flags",
+        ),
+        (
+            "ORPort 9001 IPv4Only IPv6Only",
+            "delete one of the two flags",
+        ),
         (
             "ORPort 9001 NoListen NoAdvertise",
-            "take one of the two away",
+            "delete one of the two flags",
         ),
+        (
+            "ORPort 0.0.0.0:9001 IPv6Only",
+            "delete that flag, or write an address of the other kind",
+        ),
+        ("SocksPort 9050 IsolateAll", "delete that flag"),
+        ("SocksPort 9050 CacheDNS", "delete that flag"),
+        ("TransPort 9040 IPv4Traffic", "delete that flag"),
+        ("ControlSocket /tordata/x.sock what", "delete that flag"),
     ] {
         let checked = check(
             "torrc",
@@ -954,5 +982,24 @@ fn what_to_do_about_the_words_after_a_port() {
         );
         let found = checked.findings.iter().find(|it| it.rule == "port-flags");
         assert_eq!(found.map(|it| it.fix.as_str()), Some(fix), "{line}");
+    }
+    for line in [
+        "SocksPort 9050 NoIPv4Traffic NoIPv6Traffic NoDNSRequest",
+        "SocksPort 9050 OnionTrafficOnly",
+        "SocksPort 9050 IsolateDestPorts NoIsolateSOCKSAuths PreferIPv6",
+        "SocksPort 9050 NoCacheDNS ExtendedErrors SessionGroup=7",
+        "SocksPort unix:/tordata/socks WorldWritable",
+        "ControlSocket /tordata/control.sock GroupWritable",
+        "ControlSocket 0",
+        "TransPort 9040 IsolateDestAddr",
+    ] {
+        let checked = check(
+            "torrc",
+            line.as_bytes(),
+            Some(Role::Middle),
+            &Memory::default(),
+        );
+        let found = checked.findings.iter().find(|it| it.rule == "port-flags");
+        assert_eq!(found, None, "{line}");
     }
 }
