@@ -101,15 +101,64 @@ pub(super) fn accepts_port(rules: &[Rule], port: u16) -> Option<bool> {
 
 /// The rules of one value of `ExitPolicy`, or what is wrong with it.
 pub(super) fn parse(value: &str) -> Result<Vec<Rule>, String> {
-    let rules = value
-        .split(',')
-        .map(str::trim)
-        .filter(|rule| !rule.is_empty());
-    let rules: Vec<Rule> = rules.map(rule).collect::<Result<_, _>>()?;
+    let rules = entries(value).map(|text| Ok((text, rule(text)?)));
+    let rules: Vec<(&str, Rule)> = rules.collect::<Result<_, String>>()?;
     if rules.is_empty() {
         return Err("there is no rule in it".to_owned());
     }
-    Ok(rules)
+    let read = rules.into_iter().filter(|(text, rule)| !skips(text, rule));
+    Ok(read.map(|(_, rule)| rule).collect())
+}
+
+fn entries(value: &str) -> impl Iterator<Item = &str> {
+    let entries = value.split(',').map(str::trim);
+    entries.filter(|entry| !entry.is_empty())
+}
+
+/// Whether tor warns of the rule and goes on without it.
+fn skips(text: &str, rule: &Rule) -> bool {
+    let v6_only = text.starts_with("accept6") || text.starts_with("reject6");
+    v6_only && matches!(rule.hosts, Hosts::AllV4 | Hosts::V4(..))
+}
+
+/// The first rule that tor warns of and goes on without: of IPv6 by its name, of IPv4 by its
+/// address.
+pub(super) fn skipped(value: &str) -> Option<&str> {
+    entries(value).find(|text| rule(text).is_ok_and(|rule| skips(text, &rule)))
+}
+
+/// What is meant by a value that tor does not take, where that is sure.
+pub(super) fn meant(value: &str) -> Option<String> {
+    let mut meant: Vec<String> = Vec::new();
+    for entry in value.split([',', ';']).map(str::trim) {
+        if entry.is_empty() {
+            continue;
+        }
+        // The next action begins a rule of its own, with or without a comma before.
+        for word in entry.split_ascii_whitespace() {
+            let lower = word.to_ascii_lowercase();
+            if ["accept", "reject", "accept6", "reject6"].contains(&lower.as_str()) {
+                meant.push(lower);
+            } else {
+                let last = meant.last_mut()?;
+                // Blanks around the colon are none of tor's.
+                let glued = last.ends_with(':') || (last.contains(' ') && word.starts_with(':'));
+                if !last.contains(' ') {
+                    last.push(' ');
+                } else if !glued {
+                    return None;
+                }
+                last.push_str(word);
+            }
+        }
+    }
+    for entry in &mut meant {
+        if let Some((action, "private")) = entry.split_once(' ') {
+            *entry = format!("{action} private:*");
+        }
+    }
+    let meant = meant.join(",");
+    (meant != value && parse(&meant).is_ok()).then_some(meant)
 }
 
 fn rule(text: &str) -> Result<Rule, String> {
@@ -138,7 +187,14 @@ fn rule(text: &str) -> Result<Rule, String> {
         None if pattern == "private" => return Err("`private` is without ports".to_owned()),
         None => (pattern, "*"),
     };
-    let hosts = hosts(host, v6_only).ok_or_else(|| format!("`{host}` is not an address"))?;
+    let bare = pattern.split('/').next().unwrap_or_default();
+    let hosts = hosts(host, v6_only).ok_or_else(|| {
+        match bracket == 0 && bare.matches(':').count() > 1 {
+            true => format!("`{pattern}` is an IPv6 address without brackets"),
+            false if host.is_empty() => format!("`{pattern}` has no address before the port"),
+            false => format!("`{host}` is not an address"),
+        }
+    })?;
     let ports = port_range(ports).ok_or_else(|| format!("`{ports}` is not a port or a range"))?;
     Ok(Rule {
         accept,
@@ -254,6 +310,37 @@ mod tests {
         for text in bad {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_meant_by_a_policy() {
+        let table = [
+            ("Accept *:80", Some("accept *:80")),
+            ("accept *:80;reject *:*", Some("accept *:80,reject *:*")),
+            ("accept *:80 accept *:443", Some("accept *:80,accept *:443")),
+            ("accept *: 80", Some("accept *:80")),
+            ("accept * :80", Some("accept *:80")),
+            ("reject private", Some("reject private:*")),
+            ("accept *:80 443", None),
+            ("accept ::1", None),
+            ("*:80", None),
+            ("accept", None),
+            ("accept *:http", None),
+        ];
+        for (value, expected) in table {
+            assert_eq!(meant(value).as_deref(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_skipped() {
+        assert_eq!(
+            skipped("accept *:80, accept6 1.2.3.4:80"),
+            Some("accept6 1.2.3.4:80")
+        );
+        assert_eq!(skipped("accept6 *:80,reject6 [::1]:80"), None);
+        assert_eq!(parse("accept6 1.2.3.4:80,accept *:80").unwrap().len(), 1);
+        assert_eq!(parse("accept6 *4:80").unwrap(), []);
     }
 
     #[test]

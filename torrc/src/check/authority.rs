@@ -105,14 +105,25 @@ const TESTING: &[(&str, u64)] = &[
 
 fn testing(config: &mut Config) {
     if let Some(setting) = config.on("TestingTorNetwork") {
-        if config.all("DirAuthority").is_empty() {
-            config.find(
+        let alternate = ["AlternateDirAuthority", "AlternateBridgeAuthority"];
+        let own = !config.all("DirAuthority").is_empty()
+            || alternate.iter().all(|name| !config.all(name).is_empty());
+        // With authorities it is a network of its own, and whether that is meant is not known here.
+        match own {
+            true => config.find(
+                Warning,
+                "testing-network",
+                &setting,
+                "this is for a private test network: the relay is of no use in the public one",
+                "for a relay of the public network, delete this line and those of the authorities",
+            ),
+            false => config.find(
                 Error,
                 "testing-network",
                 &setting,
-                "a network of one's own needs `DirAuthority`: tor does not start",
+                "this is for a private test network, which needs `DirAuthority` lines: tor does not start",
                 "delete the line",
-            );
+            ),
         }
         return;
     }

@@ -34,6 +34,10 @@ pub(crate) struct Config {
     left_out: Option<Severity>,
     /// The lines of each file that was read.
     texts: BTreeMap<String, Vec<String>>,
+    /// The options that are set by a line that cannot be read.
+    broken: Vec<&'static str>,
+    /// Whether a file that the torrc includes is not there to be read.
+    incomplete: bool,
 }
 
 /// Options that make tor refuse or warn by being there, and what to write instead; tor skips
@@ -103,6 +107,8 @@ impl Config {
             findings: read.findings,
             left_out: None,
             texts: read.texts,
+            broken: read.broken,
+            incomplete: read.incomplete,
         };
         let mut draft = Draft::default();
         for (place, line) in read.lines {
@@ -328,7 +334,12 @@ impl Config {
         self.line(severity, rule, &setting.place, setting.option, what, fix);
     }
 
-    /// Says something about an option that is not set.
+    /// Whether a line that cannot be read sets the option, or may do so.
+    pub(crate) fn is_unknown(&self, name: &str) -> bool {
+        self.incomplete || self.broken.contains(&name)
+    }
+
+    /// Says something about an option that is not set, if that is known.
     pub(crate) fn missing(
         &mut self,
         severity: Severity,
@@ -337,6 +348,9 @@ impl Config {
         what: impl Into<String>,
         fix: impl Into<Fix>,
     ) {
+        if self.is_unknown(name) {
+            return;
+        }
         let (fix, edit) = fix.into().parts();
         self.keep(Finding {
             file: self.file.to_string(),

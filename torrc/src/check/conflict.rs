@@ -156,7 +156,7 @@ fn bound(config: &Config) -> Vec<Bound> {
             });
         }
     }
-    if config.ports("SocksPort").is_empty() {
+    if config.ports("SocksPort").is_empty() && !config.is_unknown("SocksPort") {
         bound.push(Bound {
             setting: None,
             name: "SocksPort".to_owned(),

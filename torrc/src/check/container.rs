@@ -18,7 +18,11 @@ pub(super) fn check(config: &mut Config) {
         }
     }
     for name in CLIENT_ONLY {
-        if let Some(setting) = config.one(name).filter(|setting| setting.value != "0") {
+        let switch = !name.starts_with("Reachable");
+        for setting in config.all(name) {
+            if switch && setting.value == "0" {
+                continue;
+            }
             config.find(
                 Error,
                 "client-option",
@@ -69,6 +73,7 @@ pub(super) fn check(config: &mut Config) {
 const CLIENT_ONLY: &[&str] = &[
     "ReachableAddresses",
     "ReachableORAddresses",
+    "ReachableDirAddresses",
     "FascistFirewall",
     "UseBridges",
 ];
@@ -164,14 +169,6 @@ const SWITCHES: &[Switch] = &[
         Warning,
         "unsafe-logging",
         "addresses of users may end up in the log",
-        "delete the line",
-    ),
-    (
-        "TestingTorNetwork",
-        "1",
-        Warning,
-        "testing-network",
-        "it is for networks of one's own",
         "delete the line",
     ),
     (

@@ -32,8 +32,10 @@ pub(super) fn check(config: &mut Config, role: Role) {
     let settings = config.all("ExitPolicy");
     let exit_relay = config.one("ExitRelay").map(|setting| setting.value);
     let read = exit_relay.as_deref() != Some("0") && !settings.is_empty();
+    let mut unreadable = false;
     for setting in &settings {
         if let Err(reason) = policy::parse(&setting.value) {
+            unreadable |= read;
             let (severity, end) = match read {
                 true => (Error, "tor does not start"),
                 false => (
@@ -46,15 +48,43 @@ pub(super) fn check(config: &mut Config, role: Role) {
                 "exit-policy-syntax",
                 setting,
                 format!("{reason}: {end}"),
-                "write it like `accept *:443` or `reject *:*`",
+                policy_meant(setting, &reason, "`accept *:443` or `reject *:*`"),
             );
+        } else if let (true, Some(rule)) = (read, policy::skipped(&setting.value)) {
+            skipped(config, setting, rule);
         }
     }
     if role == Role::Exit {
-        exit(config, &settings);
-    } else {
+        exit(config, &settings, unreadable);
+    } else if config.on("ExitRelay").is_some() || !unreadable {
         no_exit(config, role, settings.first());
     }
+}
+
+/// What to write instead of a policy that tor does not take, or else what it is to be `like`.
+pub(super) fn policy_meant(setting: &Setting, reason: &str, like: &str) -> Fix {
+    match policy::meant(&setting.value) {
+        Some(meant) => Fix::write(format!("{} {meant}", setting.option.name)),
+        None if reason.ends_with("without brackets") => {
+            "put the IPv6 address in brackets, like `[2001:db8::1]:443`".into()
+        }
+        None => format!("write it like {like}").into(),
+    }
+}
+
+/// A rule for IPv6 that has an address of IPv4.
+fn skipped(config: &mut Config, setting: &Setting, rule: &str) {
+    let action = rule.split_ascii_whitespace().next().unwrap_or_default();
+    let plain = action.trim_end_matches('6');
+    let meant = rule.replacen(action, plain, 1);
+    let value = setting.value.replacen(rule, &meant, 1);
+    config.find(
+        Warning,
+        "exit-policy-family",
+        setting,
+        format!("`{rule}` is a rule for IPv6 with an IPv4 address: tor warns and skips it"),
+        Fix::write(format!("{} {value}", setting.option.name)),
+    );
 }
 
 fn no_exit(config: &mut Config, role: Role, policy: Option<&Setting>) {
@@ -113,7 +143,7 @@ fn no_exit(config: &mut Config, role: Role, policy: Option<&Setting>) {
     }
 }
 
-fn exit(config: &mut Config, settings: &[Setting]) {
+fn exit(config: &mut Config, settings: &[Setting], unreadable: bool) {
     let reduced = config.on("ReducedExitPolicy");
     if let Some(setting) = config.off("ExitRelay") {
         config.find(
@@ -142,6 +172,10 @@ fn exit(config: &mut Config, settings: &[Setting]) {
         );
         return;
     }
+    // What a policy comes to is only known once all of it can be read.
+    if unreadable {
+        return;
+    }
     let rules = rules(config);
     let last = rules.iter().position(Rule::is_last);
     if let (Some(setting), None, None) = (settings.last(), last, &reduced) {
@@ -150,7 +184,11 @@ fn exit(config: &mut Config, settings: &[Setting]) {
             "exit-policy-unfinished",
             setting,
             "tor's default policy follows, which lets nearly everything through",
-            Fix::add("ExitPolicy reject *:*").said("end the policy with `ExitPolicy reject *:*`"),
+            match rules.iter().any(|rule| rule.accept) {
+                true => Fix::add("ExitPolicy reject *:*")
+                    .said("end the policy with `ExitPolicy reject *:*`"),
+                false => "add `ReducedExitPolicy 1`, or the ports that you want to let through and `ExitPolicy reject *:*` after them".into(),
+            },
         );
     }
     if let Some(last) = last {

@@ -1,9 +1,9 @@
 //! A torrc with the findings' changes made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::finding::{Edit, Finding};
-use super::{Files, check};
+use super::{Files, check, parse};
 use crate::Role;
 
 /// After so many rounds what is left needs an operator.
@@ -54,26 +54,21 @@ fn once(text: &str, findings: &[&Finding]) -> String {
             _ => {}
         }
     }
+    let settings = parse(text.as_bytes()).0.into_iter();
+    let ends: HashMap<usize, usize> = settings.map(|line| (line.number, line.last)).collect();
     let lines: Vec<&str> = text.lines().collect();
     let mut out: Vec<String> = Vec::new();
     let mut at = 0;
     while let Some(line) = lines.get(at) {
-        // A setting may go on: after a backslash, and past comments then.
-        let mut end = at + 1;
-        if edits.contains_key(&(at + 1)) {
-            while lines[end - 1].trim_end().ends_with('\\') && end < lines.len() {
-                end += 1;
-                while end < lines.len() && lines[end - 1].trim_start().starts_with('#') {
-                    end += 1;
-                }
-            }
-        }
-        match edits.get(&(at + 1)) {
+        let edit = edits.get(&(at + 1));
+        // A setting may go on over several lines.
+        let last = edit.and(ends.get(&(at + 1))).copied().unwrap_or(at + 1);
+        match edit {
             Some(Edit::Delete) => {}
             Some(Edit::Replace(new)) => out.extend(new.lines().map(str::to_owned)),
             _ => out.push((*line).to_owned()),
         }
-        at = end;
+        at = last.max(at + 1);
     }
     out.extend(added.into_iter().map(str::to_owned));
     out.iter().map(|line| format!("{line}\n")).collect()
@@ -112,6 +107,27 @@ mod tests {
             &Memory::default(),
         );
         assert_eq!(left.findings, []);
+    }
+
+    /// What goes or is written anew is the setting, down to its last line, and nothing else.
+    #[test]
+    fn a_setting_goes_as_a_whole() {
+        for (lines, left) in [
+            ("User x # y \\\nNumCPUs 2\n", "NumCPUs 2\n"),
+            ("User x \\\n# y \\\nz\nNumCPUs 2\n", "NumCPUs 2\n"),
+            ("User \\\n  x\n# y\nNumCPUs 2\n", "# y\nNumCPUs 2\n"),
+            ("User x \\\n\nNumCPUs 2\n", "NumCPUs 2\n"),
+            ("NumCPUs 2\nUser x \\", "NumCPUs 2\n"),
+        ] {
+            let rest = "Nickname a\nContactInfo b@example.org\nORPort 9001\nSocksPort 0\nExitRelay 0\nDataDirectory /tordata\n";
+            let fixed = fixed(
+                "torrc",
+                format!("{rest}{lines}").as_bytes(),
+                None,
+                &Memory::default(),
+            );
+            assert_eq!(fixed, format!("{rest}{left}"), "{lines:?}");
+        }
     }
 
     #[test]

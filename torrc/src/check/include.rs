@@ -10,6 +10,7 @@ use super::finding::{Finding, Fix, Place, Severity};
 use super::glob;
 use super::lies::{Lies, lies, whole};
 use super::parse::{Line, parse};
+use super::written::written;
 use crate::CONFIG_DIRECTORY;
 
 /// The deepest nesting that tor takes (`MAX_INCLUDE_RECURSION_LEVEL`).
@@ -28,6 +29,10 @@ pub(super) struct Expanded {
     pub(super) findings: Vec<Finding>,
     /// The lines of each file, by its name.
     pub(super) texts: BTreeMap<String, Vec<String>>,
+    /// The options whose value is not to be read: of them nothing more is known.
+    pub(super) broken: Vec<&'static str>,
+    /// Whether tor does not start for want of a file, whatever would be in it.
+    pub(super) incomplete: bool,
 }
 
 /// A setting and where it stands.
@@ -69,26 +74,16 @@ impl Expansion<'_> {
         let shown = String::from_utf8_lossy(text);
         let shown = shown.split('\n').map(|line| line.trim_end().to_owned());
         self.found.texts.insert(name.to_owned(), shown.collect());
-        for error in errors {
+        let written = written(text, lines, errors);
+        self.found.broken.extend(written.broken);
+        for fault in written.faults {
             let place = Place {
                 file: Arc::clone(&file),
-                line: error.number,
+                line: fault.line,
             };
-            // What comes before a zero byte may be a torrc by itself.
-            let zero = error.reason.starts_with("there is a zero byte");
-            let (what, fix) = match zero {
-                true => (
-                    error.reason.to_owned(),
-                    "save the file as UTF-8, without zero bytes",
-                ),
-                false => (
-                    format!("{}: tor does not start", error.reason),
-                    "end the quoted value with a double quote, and write `\\\\` for a backslash",
-                ),
-            };
-            self.find(Severity::Error, &place, "syntax", &what, fix);
+            self.find(fault.severity, &place, "syntax", &fault.what, fault.fix);
         }
-        for line in lines {
+        for line in written.lines {
             let place = Place {
                 file: Arc::clone(&file),
                 line: line.number,
@@ -287,6 +282,7 @@ impl Expansion<'_> {
         fix: impl Into<Fix>,
     ) {
         let (fix, edit) = fix.into().parts();
+        self.found.incomplete |= severity == Severity::Error && rule.starts_with("include-");
         self.found.findings.push(Finding {
             file: place.file.to_string(),
             line: Some(place.line),

@@ -141,7 +141,7 @@ impl Listener {
 
 /// What follows blanks and comments: in quotes a value may hold a `#`, which here begins a comment
 /// all the same.
-fn past_blanks(text: &str) -> &str {
+pub(super) fn past_blanks(text: &str) -> &str {
     let mut rest = text.trim_start_matches([' ', '\t', '\n', '\r']);
     while rest.starts_with('#') {
         let end = rest.find('\n').unwrap_or(rest.len());

@@ -35,6 +35,7 @@ mod syntax;
 mod table;
 mod transports;
 mod value;
+mod written;
 
 pub use facts::{Facts, Published, facts};
 pub use files::{Disk, Files, Memory, What, normal};
@@ -138,6 +139,15 @@ fn one_a_fault(findings: &mut Vec<Finding>) {
     findings.retain(|finding| {
         let about = line(finding).and_then(|place| first.get(&place));
         finding.severity != Severity::Error || about.is_none_or(|rule| *rule == finding.rule)
+    });
+    // That it is deprecated matters no more where tor refuses it.
+    let refused: HashSet<(String, usize)> = (findings.iter())
+        .filter(|finding| finding.severity == Severity::Error)
+        .filter_map(line)
+        .collect();
+    findings.retain(|finding| {
+        finding.rule != "deprecated-option"
+            || line(finding).is_none_or(|place| !refused.contains(&place))
     });
     let mut seen: HashSet<Finding> = HashSet::new();
     findings.retain(|finding| seen.insert(finding.clone()));

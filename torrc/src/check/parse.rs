@@ -6,6 +6,8 @@
 pub struct Line {
     /// The line it begins on, from 1.
     pub number: usize,
+    /// The line it ends on: a backslash at the end of a line goes on with the next one.
+    pub last: usize,
     /// The option as it is written, without a leading `+` or `/`.
     pub name: String,
     /// The value, unquoted and put together.
@@ -30,6 +32,8 @@ pub enum Change {
 pub struct SyntaxError {
     /// The line, from 1.
     pub number: usize,
+    /// The option as it is written; nothing where the file as a whole is wrong.
+    pub name: String,
     /// What is wrong.
     pub reason: &'static str,
 }
@@ -52,9 +56,18 @@ pub fn parse(text: &[u8]) -> (Vec<Line>, Vec<SyntaxError>) {
         let number = reader.line_number();
         let key = reader.key();
         match reader.value() {
-            Ok(value) => lines.push(line(number, key, value)),
+            Ok(value) => {
+                let mut line = line(number, key, value);
+                line.last = reader.line_number();
+                lines.push(line);
+            }
             Err(reason) => {
-                errors.push(SyntaxError { number, reason });
+                let name = String::from_utf8_lossy(key).into_owned();
+                errors.push(SyntaxError {
+                    number,
+                    name,
+                    reason,
+                });
                 reader.skip_line();
             }
         }
@@ -62,6 +75,7 @@ pub fn parse(text: &[u8]) -> (Vec<Line>, Vec<SyntaxError>) {
     if end.is_some() {
         errors.push(SyntaxError {
             number: reader.line_number(),
+            name: String::new(),
             reason: "there is a zero byte, and tor reads no further",
         });
     }
@@ -81,11 +95,17 @@ fn line(number: usize, key: &[u8], value: Vec<u8>) -> Line {
     };
     Line {
         number,
+        last: number,
         name: String::from_utf8_lossy(name).into_owned(),
         value,
         change,
     }
 }
+
+/// What is wrong with quoted values.
+pub(super) const OPEN: &str = "the quoted value does not end on its line";
+pub(super) const ESCAPE: &str = "the quoted value has an escape that tor does not know";
+pub(super) const FOLLOWED: &str = "something follows the quoted value";
 
 struct Reader<'a> {
     text: &'a [u8],
@@ -155,13 +175,11 @@ impl<'a> Reader<'a> {
         if self.peek(0) != Some(b'"') {
             return Ok(self.plain());
         }
-        let value = self.quoted().ok_or(
-            "the quoted value does not end on its line, or has an escape tor does not know",
-        )?;
+        let value = self.quoted()?;
         self.skip_while(|byte| byte == b' ' || byte == b'\t');
         match self.peek(0) {
             None | Some(b'#' | b'\n') => Ok(value),
-            Some(_) => Err("something follows the quoted value"),
+            Some(_) => Err(FOLLOWED),
         }
     }
 
@@ -212,20 +230,22 @@ impl<'a> Reader<'a> {
     }
 
     /// A string as in C; the opening quote is next.
-    fn quoted(&mut self) -> Option<Vec<u8>> {
+    fn quoted(&mut self) -> Result<Vec<u8>, &'static str> {
         let mut value = Vec::new();
         self.at += 1;
         loop {
-            let byte = self.peek(0)?;
+            let byte = self.peek(0).ok_or(OPEN)?;
             self.at += 1;
             match byte {
-                b'"' => return Some(value),
+                b'"' => return Ok(value),
                 b'\n' => {
                     // So that the next line is still read.
                     self.at -= 1;
-                    return None;
+                    return Err(OPEN);
                 }
-                b'\\' => value.push(self.escape()?),
+                // A backslash does not carry a quoted value over the end of its line.
+                b'\\' if matches!(self.peek(0), None | Some(b'\n')) => return Err(OPEN),
+                b'\\' => value.push(self.escape().ok_or(ESCAPE)?),
                 _ => value.push(byte),
             }
         }

@@ -285,6 +285,7 @@ fn metrics(config: &mut Config) {
             open_to_all = open_to_all.or(all.then(|| setting.clone()));
         }
     }
+    let readable = (policies.iter()).all(|setting| policy::parse(&setting.value).is_ok());
     // The container's network is where a Prometheus beside it asks from.
     let among_containers =
         !accepted.is_empty() && accepted.iter().all(|hosts| hosts.are_of_containers());
@@ -292,7 +293,7 @@ fn metrics(config: &mut Config) {
         if listener.at == At::Nowhere {
             continue;
         }
-        if policies.is_empty() {
+        if policies.is_empty() && !config.is_unknown("MetricsPortPolicy") {
             config.find(
                 Warning,
                 "metrics-policy-missing",
@@ -301,7 +302,7 @@ fn metrics(config: &mut Config) {
                 Fix::add("MetricsPortPolicy accept 127.0.0.1"),
             );
         }
-        if listener.is_open() && !among_containers {
+        if listener.is_open() && !among_containers && readable {
             config.find(
                 Error,
                 "metrics-port-public",

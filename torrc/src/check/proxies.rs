@@ -57,11 +57,7 @@ pub(super) fn check(config: &mut Config) {
     }
     let pair = ["Socks5ProxyUsername", "Socks5ProxyPassword"];
     for (one, other) in [(pair[0], pair[1]), (pair[1], pair[0])] {
-        if let (Some(setting), None, Some(_)) = (
-            config.one(one),
-            config.one(other),
-            config.one("Socks5Proxy"),
-        ) {
+        if let (Some(setting), None) = (config.one(one), config.one(other)) {
             let what = format!("it needs `{other}`: tor does not start");
             config.find(Error, "option-alone", &setting, what, "delete the line");
         }

@@ -94,6 +94,15 @@ const SAME: &[(&str, &[&str])] = &[
     ("Recursion level", &["include-"]),
     ("SafeLogging", &["unsafe-logging"]),
     ("TestingTorNetwork", &["testing-network"]),
+    (
+        "built without support for the option",
+        &["authority", "testing-network"],
+    ),
+    (
+        "to specify alternate directory authorities",
+        &["authority", "testing-network"],
+    ),
+    ("with accept6/reject6 field type", &["exit-policy-family"]),
     ("Managed proxies", &["transport-not-started"]),
     ("AccountingMax", &["accounting-low-port"]),
     ("CookieAuthFileGroupReadable", &["option-alone"]),

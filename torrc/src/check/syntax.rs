@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::config::{Config, Setting};
+use super::exit::policy_meant;
 use super::finding::Fix;
 use super::finding::Severity::{Error, Warning};
 use super::paths::log_file;
@@ -27,16 +28,9 @@ pub(super) fn check(config: &mut Config) {
             nodes(config, &setting);
         }
     }
-    for name in [
-        "SocksPolicy",
-        "DirPolicy",
-        "MetricsPortPolicy",
-        "ReachableAddresses",
-        "ReachableORAddresses",
-        "ReachableDirAddresses",
-    ] {
+    for name in ["SocksPolicy", "DirPolicy", "MetricsPortPolicy"] {
         for setting in config.all(name) {
-            address_policy(config, &setting, name.starts_with("Reachable"));
+            address_policy(config, &setting);
         }
     }
     for name in [
@@ -259,36 +253,15 @@ fn nodes(config: &mut Config, setting: &Setting) {
     }
 }
 
-fn address_policy(config: &mut Config, setting: &Setting, assumed: bool) {
-    let text = match assumed {
-        // `*:443` alone is accepted here.
-        true => setting
-            .value
-            .split(',')
-            .map(str::trim)
-            .map(|rule| {
-                match rule.starts_with(|c: char| c == '*' || c == '[' || c.is_ascii_digit()) {
-                    true => format!("accept {rule}"),
-                    false => rule.to_owned(),
-                }
-            })
-            .collect::<Vec<_>>()
-            .join(","),
-        false => setting.value.clone(),
-    };
-    if let Err(reason) = policy::parse(&text) {
-        let metrics = setting.option.name == "MetricsPortPolicy";
-        config.find(
-            Error,
-            if metrics {
-                "metrics-policy-syntax"
-            } else {
-                "policy-syntax"
-            },
-            setting,
-            format!("{reason}: tor does not start"),
-            "write it like `accept 192.0.2.0/24` or `reject *`",
-        );
+fn address_policy(config: &mut Config, setting: &Setting) {
+    if let Err(reason) = policy::parse(&setting.value) {
+        let rule = match setting.option.name {
+            "MetricsPortPolicy" => "metrics-policy-syntax",
+            _ => "policy-syntax",
+        };
+        let what = format!("{reason}: tor does not start");
+        let fix = policy_meant(setting, &reason, "`accept 192.0.2.0/24` or `reject *`");
+        config.find(Error, rule, setting, what, fix);
     }
 }
 

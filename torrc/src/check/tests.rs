@@ -464,6 +464,7 @@ const CASES: &[(Role, &str, &[&str])] = &[
 
 mod costs;
 mod kinds;
+mod once;
 
 /// Findings of which tor says nothing when it only verifies: they are about the container.
 const OF_THE_CONTAINER: &[&str] = &[

@@ -41,7 +41,9 @@ pub(super) fn check(config: &mut Config, starts: Starts) {
     for setting in config.all("ServerTransportOptions") {
         options(config, &setting, &started);
     }
-    if let (Some(setting), true) = (plugins.first(), config.ports("ExtORPort").is_empty()) {
+    if let (Some(setting), true) = (plugins.first(), config.ports("ExtORPort").is_empty())
+        && !config.is_unknown("ExtORPort")
+    {
         config.find(
             Warning,
             "ext-or-port-missing",
@@ -119,7 +121,7 @@ fn plugin(
                 format!("`{name}` is started by an earlier line: this one is ignored"),
                 "delete the line",
             );
-        } else if !addressed.contains(&name) {
+        } else if !addressed.contains(&name) && !config.is_unknown("ServerTransportListenAddr") {
             config.find(
                 Error,
                 "transport-port",

@@ -1,17 +1,18 @@
 //! Values, read as tor reads them (`type_defs.c`, `unitparse.c`).
 
 use super::kind::Kind;
+use super::listener::past_blanks;
 
 /// What is wrong with a value of that kind, if anything.
 pub(super) fn fault(kind: Kind, value: &str) -> Option<&'static str> {
-    let whole = |value: &str| value.parse::<i32>().ok();
+    let whole = |value: &str| past_blanks(value).parse::<i32>().ok();
     let auto = value.eq_ignore_ascii_case("auto");
     let fits = match kind {
         Kind::Bool => matches!(value, "0" | "1"),
         Kind::AutoBool => auto || matches!(value, "0" | "1"),
         Kind::Integer => whole(value).is_some(),
         Kind::Positive => whole(value).is_some_and(|number| number >= 0),
-        Kind::Float => value.parse::<f64>().is_ok(),
+        Kind::Float => past_blanks(value).parse::<f64>().is_ok(),
         Kind::Memory => memory(value).is_some(),
         Kind::Interval => interval(value, &SECONDS).is_some(),
         Kind::Milliseconds => interval(value, &MILLISECONDS).is_some(),
@@ -161,13 +162,14 @@ fn interval(value: &str, units: &[(&str, u64)]) -> Option<u64> {
 
 /// A number and what follows it.
 fn split(value: &str) -> Option<(&str, &str)> {
+    let value = past_blanks(value);
     let value = value.strip_prefix('+').unwrap_or(value);
     let end = value
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(value.len());
     let (number, unit) = value.split_at(end);
     let digits = number.bytes().any(|byte| byte.is_ascii_digit());
-    (digits && number.matches('.').count() <= 1).then(|| (number, unit.trim_start()))
+    (digits && number.matches('.').count() <= 1).then(|| (number, past_blanks(unit)))
 }
 
 fn times(number: &str, factor: u64) -> Option<u64> {
@@ -205,6 +207,9 @@ mod tests {
             ("0", Some(0)),
             ("", None),
             ("MB", None),
+            (" 10 MB", Some(10 << 20)),
+            ("10 # bytes", Some(10)),
+            ("10 MB # x", None),
             ("10 k", None),
             ("10 MiB", None),
             ("10 Mbps", None),
@@ -266,6 +271,8 @@ mod tests {
             (Kind::AutoBool, "AUTO", true),
             (Kind::Positive, "-1", false),
             (Kind::Integer, "-1", true),
+            (Kind::Integer, " 2", true),
+            (Kind::Integer, "2 ", false),
             (Kind::Float, "0.5", true),
             (Kind::Float, "half", false),
             (Kind::Memory, "lots", false),

@@ -700,7 +700,7 @@ pub(super) const KINDS: &[(Role, &str, &[&str])] = &[
     (
         Role::Exit,
         "-ReducedExitPolicy\nExitPolicy Accept *:80\nExitPolicy accept *:443,reject *:*",
-        &["error exit-policy-syntax", "warning exit-without-web"],
+        &["error exit-policy-syntax"],
     ),
     (
         Role::Exit,
@@ -716,7 +716,7 @@ pub(super) const KINDS: &[(Role, &str, &[&str])] = &[
     (
         Role::Middle,
         "TestingTorNetwork 1",
-        &["error testing-network", "warning testing-network"],
+        &["error testing-network"],
     ),
     (Role::Middle, "TestingAuthKeyLifetime 2 days", &[]),
     (

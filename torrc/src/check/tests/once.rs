@@ -1,0 +1,157 @@
+//! One fault, one finding; and what is left of the file once it is fixed.
+
+use super::*;
+
+/// A change of a sound torrc, each finding but notes, and the lines that `--fix` puts in the
+/// place of those that were changed, if it does.
+const ONCE: &[(Role, &str, &[&str], Option<&str>)] = &[
+    // What cannot be read is not missing.
+    (
+        Role::Middle,
+        "-ContactInfo\nContactInfo \"Ada <a@b.org>",
+        &["error syntax"],
+        Some("ContactInfo \"Ada <a@b.org>\""),
+    ),
+    (
+        Role::Middle,
+        "-ContactInfo\nContactInfo \"Ada\" <a@b.org>",
+        &["error syntax"],
+        Some("ContactInfo Ada <a@b.org>"),
+    ),
+    (
+        Role::Middle,
+        "-ContactInfo\nContactInfo \"Ada \\q\"",
+        &["error syntax"],
+        Some("ContactInfo \"Ada \\\\q\""),
+    ),
+    (
+        Role::Middle,
+        "-ContactInfo\nContactInfo \"Ada \\\n <a@b.org>\"",
+        &["error syntax"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "-ORPort\nORPort \"9001\" IPv4Only",
+        &["error syntax"],
+        Some("ORPort 9001 IPv4Only"),
+    ),
+    (
+        Role::Middle,
+        "-Nickname\nNickname \"relay1",
+        &["error syntax"],
+        Some("Nickname \"relay1\""),
+    ),
+    (
+        Role::Middle,
+        "-ORPort\n%include /usr/local/etc/tor/ports.conf",
+        &["error include-missing"],
+        None,
+    ),
+    // A backslash before a blank does not go on.
+    (
+        Role::Middle,
+        "MyFamily $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA, \\ \n$BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB",
+        &["error syntax"],
+        Some(
+            "MyFamily $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA, \\\n$BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB",
+        ),
+    ),
+    (
+        Role::Middle,
+        "-ContactInfo\nContactInfo Ada <a@b.org> \\\t\nNumCPUs 2",
+        &["warning syntax"],
+        Some("ContactInfo Ada <a@b.org>\nNumCPUs 2"),
+    ),
+    // Options of clients and of networks of one's own.
+    (
+        Role::Middle,
+        "TestingTorNetwork 1",
+        &["error testing-network"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "ReachableAddresses foo",
+        &["error client-option"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "ReachableDirAddresses *:80",
+        &["error client-option"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "Socks5ProxyUsername x",
+        &["error option-alone"],
+        Some(""),
+    ),
+    // A policy that cannot be read comes to nothing that is known.
+    (
+        Role::Exit,
+        "-ReducedExitPolicy\nExitPolicy accept *:http",
+        &["error exit-policy-syntax"],
+        None,
+    ),
+    (
+        Role::Exit,
+        "-ReducedExitPolicy\nExitPolicy accept *:80 accept *:443 reject *:*",
+        &["error exit-policy-syntax"],
+        Some("ExitPolicy accept *:80,accept *:443,reject *:*"),
+    ),
+    (
+        Role::Exit,
+        "-ReducedExitPolicy\nExitPolicy accept6 1.2.3.4:80,accept *:80-443,reject *:*",
+        &["warning exit-policy-family"],
+        Some("ExitPolicy accept 1.2.3.4:80,accept *:80-443,reject *:*"),
+    ),
+    (
+        Role::Exit,
+        "-ReducedExitPolicy\nExitPolicy reject *:25",
+        &["warning exit-policy-unfinished"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "MetricsPort 0.0.0.0:9035\nMetricsPortPolicy accept ::1",
+        &["error metrics-policy-syntax"],
+        None,
+    ),
+    // In quotes a value may hold what else begins a comment.
+    (Role::Middle, "-SocksPort\nSocksPort \"0#no\"", &[], None),
+    (Role::Middle, "-ORPort\nORPort \"9001 # no\"", &[], None),
+    (Role::Middle, "NumCPUs \" 2\"", &[], None),
+];
+
+#[test]
+fn one_finding_a_fault() {
+    let mut wrong = Vec::new();
+    for (role, change, expected, left) in ONCE {
+        let text = text_of(*role, change);
+        let findings = checked(&text, *role);
+        let found: Vec<String> = findings
+            .iter()
+            .filter(|finding| finding.severity > Severity::Note)
+            .map(|finding| format!("{} {}", finding.severity, finding.rule))
+            .collect();
+        if found != *expected {
+            wrong.push(format!("{role}: {change:?}\n  found {found:?}"));
+        }
+        let fixed = fixed("torrc", text.as_bytes(), Some(*role), &Memory::default());
+        let added: Vec<&str> = change
+            .lines()
+            .filter(|line| !line.starts_with('-'))
+            .collect();
+        let meant = match left {
+            Some(left) if left.is_empty() => text.replace(&format!("{}\n", added.join("\n")), ""),
+            Some(left) => text.replace(&added.join("\n"), left),
+            None => text.clone(),
+        };
+        if fixed != meant {
+            wrong.push(format!("{role}: {change:?}\n  fixed {fixed:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
