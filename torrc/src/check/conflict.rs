@@ -65,7 +65,10 @@ pub(super) fn check(config: &mut Config) {
             ),
         };
         let fix = match second.setting {
-            Some(_) => Fix::from("take another port for one of the two"),
+            Some(_) if one == other && !one.starts_with("the transport") => {
+                "delete the line".into()
+            }
+            Some(_) => Fix::from("write another port for one of the two"),
             None => Fix::add("SocksPort 0"),
         };
         config.find(Error, "port-conflict", setting, what, fix);
@@ -74,13 +77,37 @@ pub(super) fn check(config: &mut Config) {
     outbound(config);
 }
 
+/// The first port from `from` on that nothing in the torrc names, to listen on it.
+pub(super) fn free_port(config: &Config, from: u16) -> u16 {
+    let mut used: HashSet<u16> = HashSet::from([SOCKS]);
+    for name in LISTENING {
+        let settings = config.ports(name);
+        let read = settings.iter().filter_map(|it| Listener::read(&it.value));
+        used.extend(read.filter_map(|listener| listener.number()));
+    }
+    for setting in config.all("ServerTransportListenAddr") {
+        let address = setting.value.split_ascii_whitespace().nth(1);
+        let port = address.and_then(|address| address.rsplit(':').next());
+        used.extend(port.and_then(|port| port.parse::<u16>().ok()));
+    }
+    (from..=u16::MAX)
+        .find(|port| !used.contains(port))
+        .unwrap_or(from)
+}
+
 /// All that is listened on at a fixed port.
 fn bound(config: &Config) -> Vec<Bound> {
     let mut bound = Vec::new();
     for name in LISTENING {
         let settings = config.ports(name);
+        // Of this one tor reads the first line alone.
+        let most = match *name {
+            "MetricsPort" => 1,
+            _ => usize::MAX,
+        };
         let read: Vec<(Setting, Listener)> = settings
             .into_iter()
+            .take(most)
             .filter_map(|setting| {
                 let listener = Listener::read(&setting.value)?;
                 Some((setting, listener))
@@ -122,8 +149,8 @@ fn bound(config: &Config) -> Vec<Bound> {
                 None => vec![Ipv4Addr::LOCALHOST.into()],
             };
             for ip in ips {
-                // Tor takes the same listener twice for once.
-                if !seen.insert((ip, *port)) {
+                // Of these tor takes the same listener twice for once.
+                if !seen.insert((ip, *port)) && ["ORPort", "DNSPort"].contains(name) {
                     continue;
                 }
                 bound.push(Bound {
@@ -192,7 +219,25 @@ fn addresses(config: &mut Config) {
                 let port = listener
                     .number()
                     .map_or("auto".to_owned(), |port| port.to_string());
+                let public = is_public(ip);
+                let told = public && config.one("Address").is_none();
+                let covers = |other: &Setting| {
+                    let read = Listener::read(&other.value);
+                    read.is_some_and(|it| {
+                        let family = if ip.is_ipv4() { "IPv6Only" } else { "IPv4Only" };
+                        matches!(it.at, At::Port(None, _))
+                            && it.number() == listener.number()
+                            && !it.has(family)
+                    })
+                };
+                let covered = config.ports(name).iter().any(covers);
                 not_ours(config, &setting, ip, what, match *name {
+                    "ORPort" if covered && !told => {
+                        Fix::delete("delete the line: another one listens on that port already")
+                    }
+                    "ORPort" if covered => Fix::write(format!("Address {}", bare(ip))),
+                    "ORPort" if !told => Fix::write(format!("ORPort {port}"))
+                        .said(format!("write the port alone: `ORPort {port}`")),
                     "ORPort" => Fix::write(format!("Address {}\nORPort {port}", bare(ip)))
                         .said("write `Address` for the address and the port alone here, or add `NoListen`; `compose --bind` publishes on one address"),
                     name => Fix::write(format!("{name} {port}")).said(format!("write the port alone: `{name} {port}`")),
@@ -233,12 +278,16 @@ fn bare(ip: IpAddr) -> String {
     }
 }
 
-/// A private address might be the container's own, as the engine chose it.
-fn not_ours(config: &mut Config, setting: &Setting, ip: IpAddr, what: String, fix: Fix) {
-    let public = match ip {
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => is_public_v6(ip),
-    };
+    }
+}
+
+/// A private address might be the container's own, as the engine chose it.
+fn not_ours(config: &mut Config, setting: &Setting, ip: IpAddr, what: String, fix: Fix) {
+    let public = is_public(ip);
     let transport = setting.option.name == "ServerTransportListenAddr";
     let rule = match setting.option.name {
         "ORPort" | "__ORPort" => "orport-address",

@@ -120,13 +120,7 @@ fn refused(name: &str, listener: &Listener) -> Option<(String, &'static str)> {
     let unix = listener.at == At::Unix;
     let both = |one, other| listener.has(one) && listener.has(other);
     let either = |what: &str| Some((what.to_owned(), "delete one of the two flags"));
-    let sockets = [
-        "ControlPort",
-        "ControlSocket",
-        "SocksPort",
-        "HTTPTunnelPort",
-    ]
-    .contains(&name);
+    let sockets = ["ControlPort", "ControlSocket", "SocksPort"].contains(&name);
     if unix && !sockets {
         let what = format!("`{name}` cannot listen on a Unix socket");
         return Some((what, "write a port, or an address and a port"));

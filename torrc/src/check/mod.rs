@@ -22,6 +22,7 @@ mod kind;
 mod lies;
 mod limits;
 mod listener;
+mod once;
 mod onion;
 mod options;
 mod parse;
@@ -31,6 +32,7 @@ mod proxies;
 mod said;
 mod samples;
 mod starts;
+mod superseded;
 mod syntax;
 mod table;
 mod transports;
@@ -45,10 +47,9 @@ pub use parse::{Change, Line, SyntaxError, parse};
 pub use said::with_what_tor_said;
 pub use starts::Starts;
 
-use std::collections::{HashMap, HashSet};
-
 use crate::Role;
 use config::Config;
+use once::one_a_fault;
 
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +88,7 @@ pub fn check_for(
     identity::check(&mut config, role);
     ports::check(&mut config, role);
     flags::check(&mut config);
+    superseded::check(&mut config);
     bandwidth::check(&mut config, role);
     exit::check(&mut config, role);
     bridge::check(&mut config, role);
@@ -105,52 +107,6 @@ pub fn check_for(
     findings.sort_by_key(|finding| finding.line.unwrap_or(usize::MAX));
     findings.sort_by_key(|finding| finding.file != name);
     Checked { role, findings }
-}
-
-/// A value that was never filled in, or that cannot be read, has no other fault.
-fn one_a_fault(findings: &mut Vec<Finding>) {
-    const WHOLE: &[&str] = &["placeholder", "bad-value", "not-utf8", "port-flags"];
-    let line = |finding: &Finding| Some((finding.file.clone(), finding.line?));
-    let mut first: HashMap<(String, usize), &str> = HashMap::new();
-    for rule in WHOLE {
-        let faults = findings
-            .iter()
-            .filter(|finding| finding.rule == *rule && finding.severity == Severity::Error);
-        for place in faults.filter_map(line) {
-            first.entry(place).or_insert(rule);
-        }
-    }
-    // What it comes to is said with it.
-    let mut refused: HashMap<(String, Option<usize>), String> = HashMap::new();
-    for finding in findings.iter() {
-        if finding.severity == Severity::Error && finding.rule != "placeholder" {
-            let place = (finding.file.clone(), finding.line);
-            refused.entry(place).or_insert_with(|| finding.what.clone());
-        }
-    }
-    for finding in findings
-        .iter_mut()
-        .filter(|finding| finding.rule == "placeholder")
-    {
-        if let Some(what) = refused.get(&(finding.file.clone(), finding.line)) {
-            finding.what = format!("{what}; a sample's value is not filled in");
-        }
-    }
-    findings.retain(|finding| {
-        let about = line(finding).and_then(|place| first.get(&place));
-        finding.severity != Severity::Error || about.is_none_or(|rule| *rule == finding.rule)
-    });
-    // That it is deprecated matters no more where tor refuses it.
-    let refused: HashSet<(String, usize)> = (findings.iter())
-        .filter(|finding| finding.severity == Severity::Error)
-        .filter_map(line)
-        .collect();
-    findings.retain(|finding| {
-        finding.rule != "deprecated-option"
-            || line(finding).is_none_or(|place| !refused.contains(&place))
-    });
-    let mut seen: HashSet<Finding> = HashSet::new();
-    findings.retain(|finding| seen.insert(finding.clone()));
 }
 
 /// The settings of `text`, for what else is to be known of it.

@@ -1,10 +1,11 @@
 //! What the relay listens on, and who may reach it.
 
 use super::config::{Config, Setting};
+use super::conflict::free_port;
 use super::finding::Fix;
 use super::finding::Severity::{Error, Note, Warning};
 use super::listener::{At, Host, Listener};
-use super::syntax::is_ip;
+use super::syntax::{is_host, is_ip};
 use crate::policy::{self, Hosts};
 use crate::{HashedPassword, Role};
 
@@ -39,7 +40,11 @@ fn listeners(config: &mut Config, name: &str) -> Vec<(Setting, Listener)> {
                     "`{}` has a name, not an address that the container has: tor does not start",
                     setting.value
                 );
-                let fix = "write the port alone, which tor then opens on the loopback interface";
+                let port = listener
+                    .number()
+                    .map_or("auto".to_owned(), |port| port.to_string());
+                let fix = Fix::write(format!("{name} {port}"))
+                    .said("write the port alone, which tor then opens on the loopback interface");
                 config.find(Error, "port-syntax", &setting, what, fix);
                 read.push((setting, listener));
             }
@@ -66,9 +71,15 @@ fn listeners(config: &mut Config, name: &str) -> Vec<(Setting, Listener)> {
             ),
         }
     }
+    zero_and_more(config, name, &read);
+    read
+}
+
+/// Finds a port that is turned off on one line and opened on another.
+fn zero_and_more(config: &mut Config, name: &str, read: &[(Setting, Listener)]) {
     let nowhere = |(_, listener): &&(Setting, Listener)| listener.at == At::Nowhere;
     if let Some((setting, _)) = read.iter().find(nowhere)
-        && !read.iter().all(|(_, listener)| listener.at == At::Nowhere)
+        && !read.iter().all(|it| nowhere(&it))
     {
         config.find(
             Error,
@@ -78,7 +89,6 @@ fn listeners(config: &mut Config, name: &str) -> Vec<(Setting, Listener)> {
             "delete one of the two",
         );
     }
-    read
 }
 
 fn or_port(config: &mut Config, role: Role) {
@@ -86,19 +96,15 @@ fn or_port(config: &mut Config, role: Role) {
     let used: Vec<&(Setting, Listener)> =
         read.iter().filter(|(_, l)| l.at != At::Nowhere).collect();
     let Some((first, _)) = used.first() else {
-        if config.ports("ORPort").len() == read.len() {
-            config.missing(
-                Error,
-                "orport-missing",
-                "ORPort",
-                match role {
-                    Role::Bridge => {
-                        "there is no ORPort, and a bridge needs one: tor does not start"
-                    }
-                    Role::Middle | Role::Exit => "there is no ORPort: without it tor is no relay",
-                },
-                Fix::add("ORPort 9001"),
-            );
+        let what = match role {
+            Role::Bridge => "there is no ORPort, and a bridge needs one: tor does not start",
+            Role::Middle | Role::Exit => "there is no ORPort: without it tor is no relay",
+        };
+        let line = format!("ORPort {}", free_port(config, 9001));
+        if let Some((setting, _)) = read.first() {
+            config.find(Error, "orport-missing", setting, what, Fix::write(line));
+        } else if config.ports("ORPort").is_empty() {
+            config.missing(Error, "orport-missing", "ORPort", what, Fix::add(line));
         }
         return;
     };
@@ -140,7 +146,13 @@ fn or_port(config: &mut Config, role: Role) {
                 format!(
                     "`{name}` is a name, not an address that the container has: tor does not start"
                 ),
-                "write `Address` for the name, and here the port alone",
+                match listener.number() {
+                    Some(port) if is_host(name) && name.contains('.') => {
+                        Fix::write(format!("Address {name}\nORPort {port}"))
+                            .said("write `Address` for the name, and here the port alone")
+                    }
+                    _ => "write `Address` for the name, and here the port alone".into(),
+                },
             );
         }
         // A bridge behind a transport may hide its ORPort.
@@ -160,17 +172,23 @@ fn or_port(config: &mut Config, role: Role) {
 }
 
 fn dir_port(config: &mut Config, role: Role) {
+    let mut advertised = false;
     for (setting, listener) in listeners(config, "DirPort") {
         if listener.at == At::Nowhere {
             continue;
         }
+        let second = listener.advertises() && std::mem::replace(&mut advertised, true);
         let v6 = matches!(&listener.at, At::Port(Some(Host::Ip(ip)), _) if ip.is_ipv6());
-        if v6 || !listener.listens() {
+        if v6 || second || !listener.listens() {
+            let what = match second {
+                true => "a second DirPort that others are told of",
+                false => "a DirPort that is of IPv6 only, or does not listen",
+            };
             config.find(
                 Error,
                 "dirport",
                 &setting,
-                "a DirPort that is of IPv6 only, or does not listen: tor does not start",
+                format!("{what}: tor does not start"),
                 Fix::delete("delete the line, and do not publish the port"),
             );
             continue;
@@ -244,7 +262,14 @@ fn control(config: &mut Config) {
             );
         }
     }
-    for setting in config.all("ControlSocket") {
+    let sockets: Vec<(Setting, Listener)> = (config.all("ControlSocket").into_iter())
+        .filter_map(|setting| {
+            let listener = Listener::socket(&setting.value)?;
+            Some((setting, listener))
+        })
+        .collect();
+    zero_and_more(config, "ControlSocket", &sockets);
+    for (setting, _) in sockets {
         if !locked && setting.value.to_ascii_lowercase().contains("worldwritable") {
             config.find(
                 Error,
@@ -289,7 +314,18 @@ fn metrics(config: &mut Config) {
     // The container's network is where a Prometheus beside it asks from.
     let among_containers =
         !accepted.is_empty() && accepted.iter().all(|hosts| hosts.are_of_containers());
+    let mut first = true;
     for (setting, listener) in read {
+        if !std::mem::take(&mut first) {
+            config.find(
+                Warning,
+                "metrics-port-second",
+                &setting,
+                "tor reads the first `MetricsPort` line alone: this one does nothing",
+                "delete the line",
+            );
+            continue;
+        }
         if listener.at == At::Nowhere {
             continue;
         }

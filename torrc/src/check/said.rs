@@ -30,7 +30,12 @@ const SAME: &[(&str, &[&str])] = &[
     ("MyFamily is set but ContactInfo", &["contact-missing"]),
     (
         "is deprecated, and will most likely be removed",
-        &["deprecated-option", "abbreviation", "old-name"],
+        &[
+            "deprecated-option",
+            "abbreviation",
+            "old-name",
+            "port-flags",
+        ],
     ),
     ("The abbreviation", &["abbreviation", "old-name"]),
     ("is obsolete", &["obsolete-option"]),
@@ -75,7 +80,8 @@ const SAME: &[(&str, &[&str])] = &[
         "is relative and will resolve",
         &["path-outside", "data-directory", "path-absent"],
     ),
-    ("superseded by", &["port-conflict", "repeated-option"]),
+    ("Port option '", &["port-flags"]),
+    ("superseded by", &["orport-superseded"]),
     (
         "non-local",
         &[

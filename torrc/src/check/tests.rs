@@ -618,7 +618,6 @@ fn the_guide_of_2016() {
     insta::assert_snapshot!(rules(&checked(raw, Role::Middle)).join("\n"), @r"
     1 error placeholder
     2 error placeholder
-    2 note bandwidth-of-all
     3 error placeholder
     - warning contact-missing
     - error orport-missing

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::config::{Config, Setting};
+use super::conflict::free_port;
 use super::finding::Fix;
 use super::finding::Severity::{Error, Warning};
 use super::lies::whole;
@@ -19,6 +20,9 @@ const PROGRAMS: &[&str] = &[
     "/usr/local/bin/arm",
 ];
 
+/// What a transport is offered, or the next that is free.
+const USUAL: u16 = 8443;
+
 /// What the Tor Project's guide for bridges says to avoid.
 const TORS_OWN: u16 = 9001;
 
@@ -30,7 +34,7 @@ pub(super) fn check(config: &mut Config, starts: Starts) {
         .collect();
     let mut started: HashSet<String> = HashSet::new();
     // Each that has none is offered one of its own: the lines are pasted together.
-    let mut port = 8443;
+    let mut port = free_port(config, USUAL);
     for setting in &plugins {
         plugin(config, setting, &addressed, starts, &mut started, &mut port);
     }
@@ -76,7 +80,7 @@ fn plugin(
     addressed: &HashSet<String>,
     starts: Starts,
     started: &mut HashSet<String>,
-    port: &mut usize,
+    port: &mut u16,
 ) {
     let words: Vec<&str> = setting.value.split_ascii_whitespace().collect();
     let own = names(&setting.value);
@@ -131,7 +135,7 @@ fn plugin(
                 ),
                 Fix::add(format!("ServerTransportListenAddr {name} 0.0.0.0:{port}")),
             );
-            *port += 1;
+            *port = free_port(config, port.saturating_add(1));
         }
         started.insert(name);
     }
@@ -254,7 +258,10 @@ fn address(
             "transport-usual-port",
             setting,
             format!("`{name}` listens on {TORS_OWN}, which is tor's usual port and what censors try first"),
-            Fix::write(format!("ServerTransportListenAddr {name} 0.0.0.0:8443")),
+            Fix::write(format!(
+                "ServerTransportListenAddr {name} 0.0.0.0:{}",
+                free_port(config, USUAL)
+            )),
         );
     }
     placed.insert(name.to_owned());

@@ -166,7 +166,11 @@ pub(super) const KINDS: &[(Role, &str, &[&str])] = &[
         &["error port-conflict"],
     ),
     (Role::Middle, "ORPort 9001", &[]),
-    (Role::Middle, "ORPort [::]:9001", &[]),
+    (
+        Role::Middle,
+        "ORPort [::]:9001",
+        &["warning orport-superseded"],
+    ),
     (Role::Middle, "ORPort 9002 NoAdvertise", &[]),
     (
         Role::Middle,
@@ -178,7 +182,11 @@ pub(super) const KINDS: &[(Role, &str, &[&str])] = &[
         "-ORPort\nORPort 127.0.0.1:9001 NoAdvertise\nORPort 9051 NoListen\nControlPort 9051",
         &[],
     ),
-    (Role::Middle, "ControlPort 9051\nControlPort 9051", &[]),
+    (
+        Role::Middle,
+        "ControlPort 9051\nControlPort 9051",
+        &["error port-conflict"],
+    ),
     (Role::Middle, "DNSPort 9001", &[]),
     (
         Role::Bridge,
@@ -671,7 +679,7 @@ pub(super) const KINDS: &[(Role, &str, &[&str])] = &[
     (
         Role::Middle,
         "ControlPort 256.0.0.1:9051",
-        &["error port-syntax", "error control-port-public"],
+        &["error port-syntax"],
     ),
     (Role::Middle, "ControlPort localhost:9051", &[]),
     (Role::Middle, "DirPort [::1]:9030", &["error dirport"]),

@@ -119,6 +119,115 @@ const ONCE: &[(Role, &str, &[&str], Option<&str>)] = &[
         &["error metrics-policy-syntax"],
         None,
     ),
+    // Ports.
+    (
+        Role::Middle,
+        "-ORPort\nORPort 9001\nORPort [::]:9001",
+        &["warning orport-superseded"],
+        Some("ORPort 9001 IPv4Only\nORPort [::]:9001"),
+    ),
+    (
+        Role::Middle,
+        "-ORPort\nORPort 9001\nORPort 9001 IPv4Only",
+        &["warning orport-superseded"],
+        Some("ORPort 9001"),
+    ),
+    (
+        Role::Middle,
+        "-ORPort\nORPort 9001 NoListen\nORPort 9001 NoAdvertise",
+        &["error orport-superseded"],
+        None,
+    ),
+    (Role::Middle, "-ORPort\nORPort 9001\nORPort 9001", &[], None),
+    (
+        Role::Middle,
+        "-ORPort\nORPort 9001\nORPort [2001:db8::1]:9001",
+        &["error orport-address"],
+        Some("ORPort 9001\nAddress [2001:db8::1]"),
+    ),
+    (
+        Role::Middle,
+        "-ORPort\nORPort 172.17.0.2:9001",
+        &["warning orport-address"],
+        Some("ORPort 9001"),
+    ),
+    (
+        Role::Middle,
+        "-ORPort\nORPort 0",
+        &["error orport-missing"],
+        Some("ORPort 9001"),
+    ),
+    (
+        Role::Middle,
+        "-ORPort\nORPort example.org:443",
+        &["error port-syntax"],
+        Some("Address example.org\nORPort 443"),
+    ),
+    (
+        Role::Middle,
+        "ControlPort 203.0.113.5:9051",
+        &["error control-port-public"],
+        Some("ControlPort 9051"),
+    ),
+    (
+        Role::Middle,
+        "DirPort host:9030 what",
+        &["error port-syntax"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "DirPort 9030\nDirPort 9030",
+        &["warning dirport", "error dirport"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "-SocksPort\nSocksPort host:9050",
+        &["error port-syntax"],
+        Some("SocksPort 9050"),
+    ),
+    (
+        Role::Middle,
+        "ControlPort 9051\nControlPort 9051",
+        &["error port-conflict"],
+        Some("ControlPort 9051"),
+    ),
+    (
+        Role::Middle,
+        "MetricsPort 9035\nMetricsPortPolicy accept 127.0.0.1\nMetricsPort 9036",
+        &["warning metrics-port-second"],
+        Some("MetricsPort 9035\nMetricsPortPolicy accept 127.0.0.1"),
+    ),
+    (
+        Role::Middle,
+        "ControlSocket 0\nControlSocket /tordata/x.sock",
+        &["error port-conflict"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "HTTPTunnelPort unix:/tordata/x",
+        &["error port-flags"],
+        None,
+    ),
+    // The port that is offered is free.
+    (
+        Role::Bridge,
+        "ServerTransportPlugin obfs4 exec /usr/local/bin/lyrebird\nExtORPort auto\nControlPort 8443\nMetricsPort 8444\nMetricsPortPolicy accept 127.0.0.1",
+        &["error transport-port"],
+        Some(
+            "ServerTransportPlugin obfs4 exec /usr/local/bin/lyrebird\nExtORPort auto\nControlPort 8443\nMetricsPort 8444\nMetricsPortPolicy accept 127.0.0.1\nServerTransportListenAddr obfs4 0.0.0.0:8445",
+        ),
+    ),
+    (
+        Role::Bridge,
+        "-ORPort\nORPort 8443\nServerTransportPlugin obfs4 exec /usr/local/bin/lyrebird\nServerTransportListenAddr obfs4 0.0.0.0:9001\nExtORPort auto",
+        &["warning transport-usual-port"],
+        Some(
+            "ORPort 8443\nServerTransportPlugin obfs4 exec /usr/local/bin/lyrebird\nServerTransportListenAddr obfs4 0.0.0.0:8444\nExtORPort auto",
+        ),
+    ),
     // In quotes a value may hold what else begins a comment.
     (Role::Middle, "-SocksPort\nSocksPort \"0#no\"", &[], None),
     (Role::Middle, "-ORPort\nORPort \"9001 # no\"", &[], None),
