@@ -42,7 +42,11 @@ pub(super) fn check(config: &mut Config, role: Role) {
 }
 
 fn rate(config: &mut Config, role: Role, name: &str, setting: &Setting, bytes: u64) {
+    // Tor takes the burst for the rate where that is not given.
+    let rate = config.memory("RelayBandwidthRate").map(|(_, rate)| rate);
+    let alone = name == "RelayBandwidthBurst" && rate.is_none_or(|rate| rate == 0);
     let least = match name {
+        "RelayBandwidthBurst" if alone => lowest(role),
         "BandwidthRate" | "RelayBandwidthRate" => lowest(role),
         "MaxAdvertisedBandwidth" => lowest(role) / 2,
         _ => 0,
@@ -68,7 +72,7 @@ fn rate(config: &mut Config, role: Role, name: &str, setting: &Setting, bytes: u
         }
     }
     // Zero is no limit where the option is about relayed traffic.
-    let unlimited = bytes == 0 && name == "RelayBandwidthRate";
+    let unlimited = bytes == 0 && name.starts_with("Relay");
     if bytes < least && !unlimited {
         config.find(
             Error,
@@ -78,8 +82,8 @@ fn rate(config: &mut Config, role: Role, name: &str, setting: &Setting, bytes: u
                 "`{}` is {bytes} bytes per second: tor does not start with less than {least}",
                 setting.value
             ),
-            Fix::write(format!("{name} {} KBytes", least >> 10))
-                .said(format!("write {} KBytes at least", least >> 10)),
+            Fix::write(format!("{name} {} KBytes", least.div_ceil(1024)))
+                .said(format!("write {} KBytes at least", least.div_ceil(1024))),
         );
     }
     // Tor forgives one byte: 2 GBytes are one too many.
@@ -147,7 +151,6 @@ fn accounting(config: &mut Config) {
     let mut period = Start::default().period();
     if let Some(setting) = config.one("AccountingStart") {
         match setting.value.parse::<Start>() {
-            Ok(start) => period = start.period(),
             Err(error) => config.find(
                 Error,
                 "accounting-start",
@@ -155,15 +158,14 @@ fn accounting(config: &mut Config) {
                 format!("{error}: tor does not start"),
                 "write it like `month 1 00:00`, `week 1 00:00` or `day 00:00`",
             ),
-        }
-        if config.one("AccountingMax").is_none() {
-            config.find(
+            Ok(_) if config.one("AccountingMax").is_none() => config.find(
                 Warning,
                 "accounting-start-alone",
                 &setting,
                 "it does nothing without `AccountingMax`",
                 "add `AccountingMax`, or delete the line",
-            );
+            ),
+            Ok(start) => period = start.period(),
         }
     }
     let rule = config.one("AccountingRule");

@@ -172,6 +172,14 @@ const SWITCHES: &[Switch] = &[
         "delete the line",
     ),
     (
+        "SafeLogging",
+        "relay",
+        Warning,
+        "unsafe-logging",
+        "addresses are kept out of the log only where tor acts as a relay: tor warns",
+        "delete the line",
+    ),
+    (
         "AssumeReachable",
         "1",
         Note,

@@ -1,6 +1,6 @@
 //! A torrc with the findings' changes made.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::finding::{Edit, Finding};
 use super::{Files, check, parse};
@@ -57,6 +57,10 @@ fn once(text: &str, findings: &[&Finding]) -> String {
     let settings = parse(text.as_bytes()).0.into_iter();
     let ends: HashMap<usize, usize> = settings.map(|line| (line.number, line.last)).collect();
     let lines: Vec<&str> = text.lines().collect();
+    // No line that is written anew is there twice then.
+    let kept = |(at, _): &(usize, &&str)| !edits.contains_key(&(at + 1));
+    let stay = lines.iter().enumerate().filter(kept);
+    let mut there: HashSet<String> = stay.map(|(_, line)| line.trim().to_owned()).collect();
     let mut out: Vec<String> = Vec::new();
     let mut at = 0;
     while let Some(line) = lines.get(at) {
@@ -65,12 +69,19 @@ fn once(text: &str, findings: &[&Finding]) -> String {
         let last = edit.and(ends.get(&(at + 1))).copied().unwrap_or(at + 1);
         match edit {
             Some(Edit::Delete) => {}
-            Some(Edit::Replace(new)) => out.extend(new.lines().map(str::to_owned)),
+            Some(Edit::Replace(new)) if new.contains("\\\n") => {
+                out.extend(new.lines().map(str::to_owned));
+            }
+            Some(Edit::Replace(new)) => {
+                let new = new.lines().filter(|line| there.insert((*line).to_owned()));
+                out.extend(new.map(str::to_owned));
+            }
             _ => out.push((*line).to_owned()),
         }
         at = last.max(at + 1);
     }
-    out.extend(added.into_iter().map(str::to_owned));
+    let added = added.into_iter().filter(|line| !there.contains(*line));
+    out.extend(added.map(str::to_owned));
     out.iter().map(|line| format!("{line}\n")).collect()
 }
 
@@ -128,6 +139,14 @@ mod tests {
             );
             assert_eq!(fixed, format!("{rest}{left}"), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn no_line_is_there_twice() {
+        let text = "Nickname a\nContactInfo b@example.org\nORPort 9001\nSocksPort 0\nExitRelay 0\nDataDirectory /tordata\nLog notice file /var/log/a\nLog notice file /var/log/b\n";
+        let fixed = fixed("torrc", text.as_bytes(), None, &Memory::default());
+        assert_eq!(fixed.matches("Log notice stdout\n").count(), 1, "{fixed}");
+        assert!(!fixed.contains("/var/log"), "{fixed}");
     }
 
     #[test]

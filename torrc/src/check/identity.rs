@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::config::Config;
+use super::config::{Config, Setting};
 use super::finding::Fix;
 use super::finding::Severity::{Error, Warning};
 use super::syntax::{is_host, is_ip};
@@ -111,59 +111,22 @@ fn family(config: &mut Config, role: Role) {
         }
     }
     for setting in &relays {
-        for member in setting.value.split(',').map(str::trim) {
-            // `$fingerprint=name` and `$fingerprint~name` are taken too, and tor drops blanks.
-            let member: String = member.chars().filter(|c| *c != ' ' && *c != '\t').collect();
-            let (fingerprint, name) = match member.split_once(['=', '~']) {
-                Some((fingerprint, name)) => (fingerprint, Some(name)),
-                None => (&*member, None),
-            };
-            let named = name.is_none_or(|name| name.parse::<Nickname>().is_ok());
-            if member.is_empty() || (fingerprint.parse::<Fingerprint>().is_ok() && named) {
-                continue;
-            }
-            let digits = member.trim_start_matches('$');
-            let many = digits.len() >= 80
-                && digits.len().is_multiple_of(40)
-                && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-            if many {
-                config.find(
-                    Error,
-                    "family-member",
-                    setting,
-                    "there are blanks between fingerprints where commas belong: tor does not start",
-                    Fix::write(format!("MyFamily {}", spelled(digits))),
-                );
-                continue;
-            }
-            if member.parse::<Nickname>().is_ok() {
-                config.find(
-                    Warning,
-                    "family-by-name",
-                    setting,
-                    format!("`{member}` is a name: anyone may take it, and it does not count"),
-                    "write the relay's fingerprint: it is in the file `fingerprint` of its data",
-                );
-            } else {
-                config.find(
-                    Error,
-                    "family-member",
-                    setting,
-                    format!("`{member}` is not a fingerprint: tor does not start"),
-                    "write 40 hexadecimal digits",
-                );
-            }
-        }
+        members(config, setting);
     }
     if let Some(setting) = config.all("NodeFamily").first()
         && role != Role::Bridge
     {
+        let whole = |member: &str| is_member(&plain(member)) && member.parse::<Nickname>().is_err();
+        let fix = match setting.value.split(',').map(str::trim).all(whole) {
+            true => Fix::write(format!("MyFamily {}", setting.value)),
+            false => "write `MyFamily` and the fingerprints of your other relays".into(),
+        };
         config.find(
             Warning,
             "node-family",
             setting,
             "`NodeFamily` is about the paths of this tor's own users: it declares no family",
-            Fix::write(format!("MyFamily {}", setting.value)),
+            fix,
         );
     }
     for setting in ids {
@@ -179,10 +142,73 @@ fn family(config: &mut Config, role: Role) {
     }
 }
 
-/// Fingerprints without anything between, with commas.
-fn spelled(digits: &str) -> String {
-    let each: Vec<&str> = (0..digits.len() / 40)
-        .filter_map(|n| digits.get(n * 40..n * 40 + 40))
+/// A member without blanks, which tor drops.
+fn plain(member: &str) -> String {
+    let blank = |c: &char| *c == ' ' || *c == '\t';
+    member.chars().filter(|c| !blank(c)).collect()
+}
+
+/// Whether tor takes it for a relay's fingerprint: `$fingerprint=name` and `$fingerprint~name` are
+/// taken too.
+fn is_member(member: &str) -> bool {
+    let (fingerprint, name) = match member.split_once(['=', '~']) {
+        Some((fingerprint, name)) => (fingerprint, Some(name)),
+        None => (member, None),
+    };
+    let named = name.is_none_or(|name| name.parse::<Nickname>().is_ok());
+    fingerprint.parse::<Fingerprint>().is_ok() && named
+}
+
+/// What a line of `MyFamily` lists: each fault of it once, whomever of the members it is about.
+fn members(config: &mut Config, setting: &Setting) {
+    let members: Vec<String> = (setting.value.split(',').map(plain))
+        .filter(|member| !member.is_empty() && !is_member(member))
         .collect();
-    each.join(",")
+    let (names, bad): (Vec<&String>, Vec<&String>) =
+        (members.iter()).partition(|member| member.parse::<Nickname>().is_ok());
+    if let Some(first) = bad.first() {
+        let digits = first.trim_start_matches('$');
+        let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let what = match (hex, digits.len()) {
+            (true, 80..) => "there are blanks between fingerprints where commas belong".to_owned(),
+            (true, length) => {
+                format!("`{first}` is not a fingerprint: it has {length} digits, not 40")
+            }
+            _ => format!("`{first}` is not a fingerprint"),
+        };
+        let fix = match spelled(&setting.value) {
+            Some(meant) => Fix::write(format!("MyFamily {meant}")),
+            None => "write 40 hexadecimal digits for each relay, with commas between".into(),
+        };
+        let what = format!("{what}: tor does not start");
+        config.find(Error, "family-member", setting, what, fix);
+    } else if !names.is_empty() {
+        let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let what = match shown.as_slice() {
+            [name] => format!("{name} is a name: anyone may take it, and it does not count"),
+            names => format!(
+                "{} are names: anyone may take them, and they do not count",
+                names.join(", ")
+            ),
+        };
+        let fix = "write the relay's fingerprint: it is in the file `fingerprint` of its data";
+        config.find(Warning, "family-by-name", setting, what, fix);
+    }
+}
+
+/// The fingerprints of a list that tor does not take for what stands between them.
+fn spelled(list: &str) -> Option<String> {
+    let mut each: Vec<String> = Vec::new();
+    for entry in list.split([',', ';']) {
+        let between = |c: &char| !c.is_whitespace() && !"$:.-'\"".contains(*c);
+        let digits: String = entry.chars().filter(between).collect();
+        let digits = digits.strip_prefix("0x").unwrap_or(&digits);
+        let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !hex || !digits.len().is_multiple_of(40) {
+            return None;
+        }
+        let parts = (0..digits.len() / 40).filter_map(|n| digits.get(n * 40..n * 40 + 40));
+        each.extend(parts.map(str::to_owned));
+    }
+    (!each.is_empty()).then(|| each.join(","))
 }

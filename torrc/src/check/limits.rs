@@ -34,6 +34,37 @@ fn lengths(config: &mut Config) {
             );
         }
     }
+    if let Some(setting) = config.one("LogTimeGranularity")
+        && let Some(length) = value::milliseconds(&setting.value)
+    {
+        if length == 0 {
+            let what = format!("`{}` is not more than 0: tor does not start", setting.value);
+            config.find(Error, "log-granularity", &setting, what, "delete the line");
+        } else if 1000 % length != 0 && length % 1000 != 0 {
+            let what = format!(
+                "`{}` msec does not divide a second, and is not divided by one: tor warns, and takes another",
+                setting.value
+            );
+            config.find(
+                Warning,
+                "log-granularity",
+                &setting,
+                what,
+                "delete the line",
+            );
+        }
+    }
+    if let Some(setting) = config.one("MaxCircuitDirtiness")
+        && let Some(seconds) = value::seconds(&setting.value)
+        && !(10..=2_592_000).contains(&seconds)
+    {
+        let (rule, what) = match seconds < 10 {
+            true => ("too-short", "is less than 10 seconds"),
+            false => ("too-long", "is more than 30 days"),
+        };
+        let what = format!("`{}` {what}: tor warns, and takes that", setting.value);
+        config.find(Warning, rule, &setting, what, "delete the line");
+    }
     if let Some(setting) = config.one("CircuitsAvailableTimeout")
         && value::seconds(&setting.value).is_some_and(|seconds| seconds > 86_400)
     {
@@ -116,6 +147,13 @@ fn numbers(config: &mut Config) {
             ),
             Fix::write("MaxMemInQueues 256 MB"),
         );
+    }
+    if let Some((setting, bytes)) = config.memory("MaxMemInQueues")
+        && (64 << 20..256 << 20).contains(&bytes)
+    {
+        let what = format!("`{}` is little for a relay: tor warns", setting.value);
+        let fix = "write 256 MB or more, if the container gets as much";
+        config.find(Warning, "memory-too-small", &setting, what, fix);
     }
     if let Some((setting, bytes)) = config.memory("ConstrainedSockSize")
         && config.on("ConstrainedSockets").is_some()

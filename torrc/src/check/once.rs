@@ -11,6 +11,11 @@ const WHOLE: &[&str] = &[
     "bad-value",
     "port-syntax",
     "port-flags",
+    "log-syntax",
+    "node-list",
+    "family-member",
+    "bandwidth-too-high",
+    "bandwidth-below-minimum",
 ];
 
 /// What is about the option's name, whatever its value is.
@@ -88,6 +93,8 @@ fn of_one_line(findings: &mut [Finding], places: &[usize], gone: &mut HashSet<us
     if !errors.is_empty() {
         gone.extend(named("deprecated-option"));
     }
+    let units = (named("bandwidth-without-unit"), named("burst-below-rate"));
+    let empty = named("empty-value").filter(|_| !errors.is_empty());
     if OPEN.iter().any(|rule| named(rule).is_some()) {
         gone.extend(named("listen-address"));
     }
@@ -97,6 +104,21 @@ fn of_one_line(findings: &mut [Finding], places: &[usize], gone: &mut HashSet<us
         } else {
             address
         });
+    }
+    if let (Some(empty), Some(error)) = (empty, errors.first()) {
+        findings[*error]
+            .what
+            .push_str("; the line has no value, which tor takes for 0");
+        gone.insert(empty);
+    }
+    // Without the unit it is too little: that is what is wrong.
+    if let (Some(unit), Some(low)) = units {
+        if findings[unit].severity != Severity::Error {
+            findings[unit].severity = Severity::Error;
+            let end = ": it is less than the rate, and tor does not start";
+            findings[unit].what.push_str(end);
+        }
+        gone.insert(low);
     }
 }
 

@@ -155,6 +155,23 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
                 inside(setting, name, path),
             );
         }
+        Lies::Volume | Lies::Memory
+            if writes == Writes::File && (path.ends_with('/') || whole == DATA_DIRECTORY) =>
+        {
+            let what = format!("`{path}` is a directory, and a file belongs there");
+            let (severity, end) = match starts {
+                true => (Warning, "tor cannot write it"),
+                false => (Error, "tor does not start"),
+            };
+            let what = format!("{what}: {end}");
+            config.find(
+                severity,
+                "path-outside",
+                setting,
+                what,
+                inside(setting, name, path),
+            );
+        }
         // The super-user's, and open to all, in every container: seen with Docker 20.10.
         Lies::Memory if writes == Writes::Socket => {
             config.find(

@@ -74,6 +74,13 @@ const SAME: &[(&str, &[&str])] = &[
     ("Sandbox", &["sandbox", "transport-not-started"]),
     ("NoExec mode", &["transport-not-started"]),
     ("MaxMemInQueues must be at least", &["memory-too-small"]),
+    (
+        "Being a directory cache (default) with",
+        &["memory-too-small"],
+    ),
+    ("Running a Bridge with less than", &["memory-too-small"]),
+    ("disabled SafeLogging", &["unsafe-logging"]),
+    ("Log time granularity", &["log-granularity"]),
     ("MaxMemInQueues value is too low", &["memory-too-small"]),
     ("HeartbeatPeriod option is too short", &["too-short"]),
     (

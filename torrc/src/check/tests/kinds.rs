@@ -683,11 +683,7 @@ pub(super) const KINDS: &[(Role, &str, &[&str])] = &[
     ),
     (Role::Middle, "ControlPort localhost:9051", &[]),
     (Role::Middle, "DirPort [::1]:9030", &["error dirport"]),
-    (
-        Role::Middle,
-        "KeepalivePeriod",
-        &["warning empty-value", "error too-short"],
-    ),
+    (Role::Middle, "KeepalivePeriod", &["error too-short"]),
     (
         Role::Middle,
         "PerConnBWRate 1 TB",

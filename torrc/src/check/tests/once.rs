@@ -228,6 +228,120 @@ const ONCE: &[(Role, &str, &[&str], Option<&str>)] = &[
             "ORPort 8443\nServerTransportPlugin obfs4 exec /usr/local/bin/lyrebird\nServerTransportListenAddr obfs4 0.0.0.0:8444\nExtORPort auto",
         ),
     ),
+    // Families.
+    (
+        Role::Middle,
+        "MyFamily foo,bar",
+        &["warning family-by-name"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "MyFamily $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA;$BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB",
+        &["error family-member"],
+        Some(
+            "MyFamily AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA,BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB",
+        ),
+    ),
+    (
+        Role::Middle,
+        "MyFamily 0xAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA,foo,x-y",
+        &["error family-member"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "NodeFamily {de}",
+        &["warning node-family"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "NodeFamily foo",
+        &["warning node-family"],
+        None,
+    ),
+    (Role::Middle, "NodeFamily $x", &["error node-list"], None),
+    (
+        Role::Middle,
+        "NodeFamily $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        &["warning node-family"],
+        Some("MyFamily $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+    ),
+    // Amounts and times.
+    (
+        Role::Middle,
+        "AccountingStart day",
+        &["error accounting-start"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "BandwidthRate 10 GB",
+        &["error bandwidth-too-high"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "BandwidthBurst 10",
+        &["error bandwidth-without-unit"],
+        Some("RelayBandwidthBurst 1220 KBytes"),
+    ),
+    (
+        Role::Middle,
+        "RelayBandwidthBurst 10 KB",
+        &["error bandwidth-below-minimum"],
+        Some("RelayBandwidthBurst 75 KBytes"),
+    ),
+    (
+        Role::Middle,
+        "MaxAdvertisedBandwidth 10 KB",
+        &["error bandwidth-below-minimum"],
+        Some("MaxAdvertisedBandwidth 38 KBytes"),
+    ),
+    (
+        Role::Middle,
+        "MaxMemInQueues 128 MB",
+        &["warning memory-too-small"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "LogTimeGranularity 0",
+        &["error log-granularity"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "LogTimeGranularity 7",
+        &["warning log-granularity"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "MaxCircuitDirtiness 1 month",
+        &["warning too-long"],
+        Some(""),
+    ),
+    // Logs.
+    (
+        Role::Middle,
+        "Log file /tordata/x",
+        &["error log-syntax"],
+        Some("Log notice stdout"),
+    ),
+    (
+        Role::Middle,
+        "Log notice stdout\nLog notice file /tordata/",
+        &["error path-outside"],
+        Some("Log notice stdout"),
+    ),
+    (
+        Role::Middle,
+        "SafeLogging relay",
+        &["warning unsafe-logging"],
+        Some(""),
+    ),
     // In quotes a value may hold what else begins a comment.
     (Role::Middle, "-SocksPort\nSocksPort \"0#no\"", &[], None),
     (Role::Middle, "-ORPort\nORPort \"9001 # no\"", &[], None),
