@@ -5,6 +5,7 @@ use torrc::Role;
 /// What tor does only once it is started: it opens files, sockets and ports, and becomes a user.
 pub(super) const WHEN_STARTED: &[&str] = &[
     "path-outside",
+    "data-directory",
     "user",
     "swap",
     "port-conflict",

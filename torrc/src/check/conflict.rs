@@ -54,13 +54,17 @@ pub(super) fn check(config: &mut Config) {
         let setting = second.setting.as_ref().or(first.setting.as_ref());
         let Some(setting) = setting else { continue };
         let (one, other) = (&first.name, &second.name);
+        let end = match is_transport(first) || is_transport(second) {
+            true => "the transport cannot listen, and nobody gets in by it",
+            false => "tor does not start",
+        };
         let what = match (&first.setting, &second.setting) {
             (Some(place), Some(_)) => format!(
-                "port `{}` is given to {other} here and to {one} on {}: tor does not start",
+                "port `{}` is given to {other} here and to {one} on {}: {end}",
                 second.port, place.place
             ),
             _ => format!(
-                "port `{}` is given to {one} and, by default, to {other}: tor does not start",
+                "port `{}` is given to {one} and, by default, to {other}: {end}",
                 second.port
             ),
         };
@@ -195,10 +199,14 @@ fn bound(config: &Config) -> Vec<Bound> {
     bound
 }
 
+fn is_transport(bound: &Bound) -> bool {
+    bound.name.starts_with("the transport")
+}
+
 /// Whether both cannot be opened. Tor keeps IPv6 listeners to IPv6, transports do not.
 fn clash(a: &Bound, b: &Bound) -> bool {
-    let transport = |bound: &Bound| bound.name.starts_with("the transport");
-    let wide = |bound: &Bound| transport(bound) && bound.ip.is_unspecified() && bound.ip.is_ipv6();
+    let wide =
+        |bound: &Bound| is_transport(bound) && bound.ip.is_unspecified() && bound.ip.is_ipv6();
     let same_family = a.ip.is_ipv4() == b.ip.is_ipv4();
     let overlap = match same_family {
         true => a.ip == b.ip || a.ip.is_unspecified() || b.ip.is_unspecified(),

@@ -82,6 +82,12 @@ fn of_one_line(findings: &mut [Finding], places: &[usize], gone: &mut HashSet<us
         gone.extend(places.iter().filter(|at| **at != told));
         return;
     }
+    if let (Some(conflict), Some(usual)) = (named("port-conflict"), named("transport-usual-port")) {
+        let (fix, edit) = (findings[usual].fix.clone(), findings[usual].edit.clone());
+        (findings[conflict].fix, findings[conflict].edit) = (fix, edit);
+        gone.insert(usual);
+        return;
+    }
     if let Some(whole) = whole {
         let others = places.iter().filter(|at| {
             let other = &findings[**at];

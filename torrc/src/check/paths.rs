@@ -55,7 +55,6 @@ const WRITTEN: &[(&str, Writes, bool)] = &[
 const READ: &[&str] = &[
     "GeoIPFile",
     "GeoIPv6File",
-    "DirPortFrontPage",
     "ServerDNSResolvConfFile",
     "ClientOnionAuthDir",
     "FamilyKeyDirectory",
@@ -65,7 +64,12 @@ pub(super) fn check(config: &mut Config) {
     data_directory(config);
     for (name, writes, starts) in WRITTEN {
         for setting in config.ports(name) {
-            if let Some(path) = path_of(&setting, *writes) {
+            let home = ["KeyDirectory", "CacheDirectory"].contains(name);
+            if home && (setting.value == "~" || setting.value.starts_with("~/")) {
+                let what = format!("`{}` is relative to tor's home: tor warns", setting.value);
+                let fix = Fix::write(format!("{name} {}", expanded(&setting.value)));
+                config.find(Warning, "path-relative", &setting, what, fix);
+            } else if let Some(path) = path_of(&setting, *writes) {
                 written(config, &setting, &path, *writes, *starts);
             }
         }
@@ -117,7 +121,12 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
     let name = setting.option.name.trim_start_matches('_');
     let whole = whole(path);
     let parent = Path::new(&whole).parent().unwrap_or(Path::new("/"));
-    match lies(path) {
+    let lies = match lies(path) {
+        // Beside a device nothing can be written, which tor does first, or no directory be made.
+        Lies::Device if !["PidFile", "Log"].contains(&name) => Lies::Outside,
+        lies => lies,
+    };
+    match lies {
         Lies::Outside | Lies::Configuration => {
             let what = if starts {
                 format!("the container's root is read-only: tor cannot write `{path}`")
@@ -130,33 +139,10 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
             let severity = if starts { Warning } else { Error };
             config.find(severity, rule, setting, what, inside(setting, name, path));
         }
-        Lies::Memory if parent != Path::new("/tmp") && parent != Path::new("/dev/shm") => {
-            config.find(
-                Error,
-                "path-outside",
-                setting,
-                format!(
-                    "`{}` is gone at each start, as it is in memory: tor does not start",
-                    parent.display()
-                ),
-                inside(setting, name, path),
-            );
-        }
-        Lies::Memory if writes == Writes::Directory => {
-            config.find(
-                if name == "CacheDirectory" {
-                    Note
-                } else {
-                    Warning
-                },
-                "path-in-memory",
-                setting,
-                format!("`{path}` is in memory: what is there is gone at the next start"),
-                inside(setting, name, path),
-            );
-        }
         Lies::Volume | Lies::Memory
-            if writes == Writes::File && (path.ends_with('/') || whole == DATA_DIRECTORY) =>
+            if writes == Writes::File
+                && (path.ends_with('/')
+                    || [DATA_DIRECTORY, "/tmp", "/dev/shm"].contains(&whole.as_str())) =>
         {
             let what = format!("`{path}` is a directory, and a file belongs there");
             let (severity, end) = match starts {
@@ -169,6 +155,31 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
                 "path-outside",
                 setting,
                 what,
+                inside(setting, name, path),
+            );
+        }
+        Lies::Memory if parent != Path::new("/tmp") && parent != Path::new("/dev/shm") => {
+            let (severity, end) = match starts {
+                true => (Warning, "tor cannot write it"),
+                false => (Error, "tor does not start"),
+            };
+            let what = format!(
+                "`{}` is gone at each start, as it is in memory: {end}",
+                parent.display()
+            );
+            let fix = inside(setting, name, path);
+            config.find(severity, "path-outside", setting, what, fix);
+        }
+        Lies::Memory if writes == Writes::Directory => {
+            config.find(
+                if name == "CacheDirectory" {
+                    Note
+                } else {
+                    Warning
+                },
+                "path-in-memory",
+                setting,
+                format!("`{path}` is in memory: what is there is gone at the next start"),
                 inside(setting, name, path),
             );
         }
@@ -192,8 +203,13 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
                     "path-not-made",
                     setting,
                     format!(
-                        "tor does not make `{}`: without it tor does not start",
-                        parent.display()
+                        "tor does not make `{}`: without it tor {}",
+                        parent.display(),
+                        if starts {
+                            "warns, and does not write the file"
+                        } else {
+                            "does not start"
+                        }
                     ),
                     format!(
                         "make the directory before the first start, or write a path right below {DATA_DIRECTORY}"
@@ -243,16 +259,28 @@ fn inside(setting: &Setting, name: &str, path: &str) -> Fix {
 }
 
 fn read(config: &mut Config, setting: &Setting) {
-    let path = &setting.value;
+    let path = &expanded(&setting.value);
     let default = path.starts_with('<');
-    if setting.option.name == "ClientOnionAuthDir" && lies(path) == Lies::Volume {
-        config.find(
-            Note,
-            "path-not-made",
-            setting,
-            format!("tor does not make `{path}`: without it tor does not start"),
-            "make the directory before the first start, or delete the line",
-        );
+    if setting.option.name == "ClientOnionAuthDir" {
+        match lies(path) {
+            Lies::Volume if whole(path) == DATA_DIRECTORY => {}
+            Lies::Configuration => {}
+            Lies::Volume => config.find(
+                Note,
+                "path-not-made",
+                setting,
+                format!("tor does not make `{path}`: without it tor does not start"),
+                "make the directory before the first start, or delete the line",
+            ),
+            Lies::Memory | Lies::Device | Lies::Outside => config.find(
+                Error,
+                "path-outside",
+                setting,
+                format!("the container has no directory `{path}`: tor does not start"),
+                "delete the line: a relay has no onion services to log in to",
+            ),
+        }
+        return;
     }
     let there = lies(path) != Lies::Outside || IN_IMAGE.contains(&whole(path).as_str());
     if there || default {
@@ -290,17 +318,28 @@ fn data_directory(config: &mut Config) {
             ),
             Fix::add(here),
         ),
-        Some(setting) if lies(&expanded(&setting.value)) != Lies::Volume => config.find(
-            Error,
-            "data-directory",
-            &setting,
-            format!(
-                "`{}` is not in the volume: with the container the relay's identity is lost",
-                setting.value
-            ),
-            Fix::write(here),
-        ),
-        Some(_) => {}
+        Some(setting) => {
+            let path = expanded(&setting.value);
+            let parent = whole(&path);
+            let parent = Path::new(&parent).parent().unwrap_or(Path::new("/"));
+            let end = match lies(&path) {
+                Lies::Volume if whole(&path) == DATA_DIRECTORY => return,
+                Lies::Volume if parent == Path::new(DATA_DIRECTORY) => return,
+                Lies::Volume => {
+                    let what = format!(
+                        "tor does not make `{}`: without it tor does not start",
+                        parent.display()
+                    );
+                    let fix = "make the directory before the first start, or write `/tordata`";
+                    config.find(Note, "path-not-made", &setting, what, fix);
+                    return;
+                }
+                Lies::Memory => "with the container the relay's identity is lost",
+                _ => "the container cannot write there, and tor does not start",
+            };
+            let what = format!("`{}` is not in the volume: {end}", setting.value);
+            config.find(Error, "data-directory", &setting, what, Fix::write(here));
+        }
     }
 }
 

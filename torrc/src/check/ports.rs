@@ -369,6 +369,7 @@ fn published(config: &mut Config, role: Role) {
         .map(|word| word.trim().to_ascii_lowercase())
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let bridge = config.on("BridgeRelay").is_some();
     const KNOWN: &[&str] = &["", "0", "1", "v3", "bridge"];
     const OLD: &[&str] = &["v1", "v2", "hidserv"];
     let unknown = words
@@ -412,7 +413,8 @@ fn published(config: &mut Config, role: Role) {
             "delete the line",
         );
     } else if (role == Role::Bridge && words.contains(&"v3"))
-        || (words.contains(&"bridge") && (words.contains(&"v3") || words.contains(&"1")))
+        || (words.contains(&"bridge")
+            && (words.contains(&"v3") || (words.contains(&"1") && !bridge)))
     {
         config.find(
             Error,
@@ -420,6 +422,14 @@ fn published(config: &mut Config, role: Role) {
             &setting,
             "a bridge would be published as a relay: tor does not start",
             "delete the line",
+        );
+    } else if words.len() > 1 && words.iter().any(|word| ["0", "1"].contains(word)) {
+        config.find(
+            Warning,
+            "obsolete-value",
+            &setting,
+            "0 and 1 are to stand alone: tor warns",
+            Fix::delete("delete the line: a relay is published"),
         );
     }
 }

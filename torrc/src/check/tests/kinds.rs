@@ -191,20 +191,12 @@ pub(super) const KINDS: &[(Role, &str, &[&str])] = &[
     (
         Role::Bridge,
         "ServerTransportPlugin obfs4 exec /usr/bin/lyrebird\nServerTransportListenAddr obfs4 0.0.0.0:9001\nExtORPort auto",
-        &[
-            "error transport-program",
-            "error port-conflict",
-            "warning transport-usual-port",
-        ],
+        &["error transport-program", "error port-conflict"],
     ),
     (
         Role::Bridge,
         "ServerTransportPlugin obfs4 exec /usr/bin/lyrebird\nServerTransportListenAddr obfs4 [::]:9001\nExtORPort auto",
-        &[
-            "error transport-program",
-            "error port-conflict",
-            "warning transport-usual-port",
-        ],
+        &["error transport-program", "error port-conflict"],
     ),
     (
         Role::Bridge,

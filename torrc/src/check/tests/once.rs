@@ -342,6 +342,99 @@ const ONCE: &[(Role, &str, &[&str], Option<&str>)] = &[
         &["warning unsafe-logging"],
         Some(""),
     ),
+    // Transports.
+    (
+        Role::Bridge,
+        "ServerTransportPlugin obfs4 exec /usr/local/bin/lyrebird\nExtORPort auto\nServerTransportListenAddr obfs4 0.0.0.0:9001",
+        &["error port-conflict"],
+        Some(
+            "ServerTransportPlugin obfs4 exec /usr/local/bin/lyrebird\nExtORPort auto\nServerTransportListenAddr obfs4 0.0.0.0:8443",
+        ),
+    ),
+    (Role::Bridge, "PublishServerDescriptor bridge", &[], None),
+    (
+        Role::Bridge,
+        "PublishServerDescriptor 1,bridge",
+        &["warning obsolete-value"],
+        Some(""),
+    ),
+    // Onion services.
+    (
+        Role::Middle,
+        "HiddenServiceDir /tordata/onion\nHiddenServicePort 80 127.0.0.1:80 x",
+        &["warning onion-service", "error onion-service-lines"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "HiddenServiceDir /tordata/onion\nHiddenServicePort 80 localhost:80",
+        &["warning onion-service"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "HiddenServiceDir /tordata/onion\nHiddenServicePort 80 127.0.0.1:80\nHiddenServicePoWDefensesEnabled 1",
+        &["warning onion-service", "error onion-service-lines"],
+        Some("HiddenServiceDir /tordata/onion\nHiddenServicePort 80 127.0.0.1:80"),
+    ),
+    (
+        Role::Middle,
+        "HiddenServiceDir /tordata/onion\nHiddenServicePort 80 127.0.0.1:80\nHiddenServiceEnableIntroDoSDefense 1\nHiddenServiceEnableIntroDoSBurstPerSec 1",
+        &["warning onion-service", "error onion-service-lines"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "HiddenServiceDir /tordata/onion\nHiddenServicePort 80 127.0.0.1:80\nHiddenServiceMaxStreams 5\nHiddenServiceMaxStreams 6",
+        &["warning onion-service", "warning repeated-option"],
+        Some(
+            "HiddenServiceDir /tordata/onion\nHiddenServicePort 80 127.0.0.1:80\nHiddenServiceMaxStreams 6",
+        ),
+    ),
+    (
+        Role::Middle,
+        "HiddenServiceDir /tordata/onion\nHiddenServicePort 80 127.0.0.1:80\nHiddenServiceExportCircuitID HAProxy",
+        &["warning onion-service"],
+        None,
+    ),
+    // Paths.
+    (
+        Role::Middle,
+        "CookieAuthFile /dev/null",
+        &["error path-outside"],
+        Some(""),
+    ),
+    (Role::Middle, "PidFile /dev/null", &[], None),
+    (
+        Role::Middle,
+        "ControlPortWriteToFile /tmp",
+        &["warning path-outside"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "KeyDirectory ~/x",
+        &["warning path-relative"],
+        Some("KeyDirectory /tordata/x"),
+    ),
+    (
+        Role::Middle,
+        "ClientOnionAuthDir /var/lib/tor/auth",
+        &["error path-outside"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "DirPortFrontPage /etc/tor/notice.html",
+        &["warning dirport-front-page"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "-DataDirectory\nDataDirectory /var/lib/tor",
+        &["error data-directory"],
+        Some("DataDirectory /tordata"),
+    ),
     // In quotes a value may hold what else begins a comment.
     (Role::Middle, "-SocksPort\nSocksPort \"0#no\"", &[], None),
     (Role::Middle, "-ORPort\nORPort \"9001 # no\"", &[], None),
