@@ -1,9 +1,9 @@
 //! The settings of a torrc as tor takes them: names made whole, later ones over earlier ones.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::finding::{Excerpt, Finding, Fix, Place, Severity};
+use super::finding::{Edit, Excerpt, Finding, Fix, Place, Severity};
 use super::include::Expanded;
 use super::kind::Kind;
 use super::options::{Found, Known, exact, find};
@@ -35,7 +35,7 @@ pub(crate) struct Config {
     /// The lines of each file that was read.
     texts: BTreeMap<String, Vec<String>>,
     /// The options that are set by a line that cannot be read.
-    broken: Vec<&'static str>,
+    broken: HashSet<&'static str>,
     /// Whether a file that the torrc includes is not there to be read.
     incomplete: bool,
 }
@@ -107,7 +107,7 @@ impl Config {
             findings: read.findings,
             left_out: None,
             texts: read.texts,
-            broken: read.broken,
+            broken: read.broken.into_iter().collect(),
             incomplete: read.incomplete,
         };
         let mut draft = Draft::default();
@@ -125,7 +125,27 @@ impl Config {
             let places = config.places.entry(setting.option.name).or_default();
             places.push(at);
         }
+        config.keep_what_is_set();
         config
+    }
+
+    /// What is set by a name that tor does not know is not missing. But a name that is near is not
+    /// what is meant for sure where that option is set already.
+    fn keep_what_is_set(&mut self) {
+        let mut meant: HashSet<&'static str> = HashSet::new();
+        for finding in &mut self.findings {
+            if let ("unknown-option", Some(Edit::Replace(line))) = (finding.rule, &finding.edit)
+                && let Some(option) = line.split(' ').next().and_then(exact)
+            {
+                self.broken.insert(option.name);
+                let again = self.places.contains_key(option.name) || !meant.insert(option.name);
+                if option.kind == Kind::List || !again {
+                    continue;
+                }
+                finding.edit = None;
+                finding.fix = format!("delete the line: `{}` is set on another one", option.name);
+            }
+        }
     }
 
     /// Keeps what was found, unless there is so much already that nobody reads it.

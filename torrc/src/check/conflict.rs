@@ -81,8 +81,15 @@ pub(super) fn check(config: &mut Config) {
     outbound(config);
 }
 
-/// The first port from `from` on that nothing in the torrc names, to listen on it.
-pub(super) fn free_port(config: &Config, from: u16) -> u16 {
+/// The first port from `from` on that is none of `used`.
+pub(super) fn free_port(used: &HashSet<u16>, from: u16) -> u16 {
+    (from..=u16::MAX)
+        .find(|port| !used.contains(port))
+        .unwrap_or(from)
+}
+
+/// The ports that something in the torrc listens on, by its line or by default.
+pub(super) fn used_ports(config: &Config) -> HashSet<u16> {
     let mut used: HashSet<u16> = HashSet::from([SOCKS]);
     for name in LISTENING {
         let settings = config.ports(name);
@@ -94,9 +101,7 @@ pub(super) fn free_port(config: &Config, from: u16) -> u16 {
         let port = address.and_then(|address| address.rsplit(':').next());
         used.extend(port.and_then(|port| port.parse::<u16>().ok()));
     }
-    (from..=u16::MAX)
-        .find(|port| !used.contains(port))
-        .unwrap_or(from)
+    used
 }
 
 /// All that is listened on at a fixed port.
@@ -332,7 +337,11 @@ fn outbound(config: &mut Config) {
             let bracketed = inner
                 .strip_prefix('[')
                 .and_then(|text| text.strip_suffix(']'));
-            let Ok(ip) = bracketed.unwrap_or(inner).parse::<IpAddr>() else {
+            let ip = match bracketed {
+                Some(inner) => inner.parse().map(IpAddr::V6),
+                None => inner.parse(),
+            };
+            let Ok(ip) = ip else {
                 config.find(
                     Error,
                     "outbound-address",

@@ -28,10 +28,29 @@ pub fn fixed(name: &str, text: &[u8], role: Option<Role>, files: &dyn Files) -> 
     current
 }
 
-/// Without a byte order mark and zero bytes; other bytes that are no UTF-8 are taken for Latin-1,
+/// Without a byte order mark and zero bytes, and with line feeds; UTF-16 is known by its mark; other bytes that are no UTF-8 are taken for Latin-1,
 /// the only thing that they are in practice.
 fn readable(text: &[u8]) -> String {
+    let pairs = |text: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = text.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+        String::from_utf16_lossy(&units.collect::<Vec<u16>>())
+    };
+    if let Some(text) = text.strip_prefix(b"\xff\xfe") {
+        return pairs(text, u16::from_le_bytes).replace('\0', "");
+    }
+    if let Some(text) = text.strip_prefix(b"\xfe\xff") {
+        return pairs(text, u16::from_be_bytes).replace('\0', "");
+    }
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let old: Vec<u8>;
+    let text = match text.contains(&b'\n') {
+        true => text,
+        false => {
+            let end = |&byte: &u8| if byte == b'\r' { b'\n' } else { byte };
+            old = text.iter().map(end).collect();
+            &old
+        }
+    };
     match std::str::from_utf8(text) {
         Ok(text) => text.replace('\0', ""),
         Err(_) => text
@@ -138,6 +157,26 @@ mod tests {
                 &Memory::default(),
             );
             assert_eq!(fixed, format!("{rest}{left}"), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_the_file_is_saved_as() {
+        let text = "Nickname a\nContactInfo J\u{f6}rg <b@example.org>\nORPort 9001\nSocksPort 0\nExitRelay 0\nDataDirectory /tordata\n";
+        let units = || text.encode_utf16();
+        let little = units().flat_map(u16::to_le_bytes);
+        let big = units().flat_map(u16::to_be_bytes);
+        for bytes in [
+            b"\xff\xfe".iter().copied().chain(little).collect(),
+            b"\xfe\xff".iter().copied().chain(big).collect(),
+            text.replace('\n', "\r").into_bytes(),
+            [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+            text.chars().map(|c| c as u8).collect::<Vec<u8>>(),
+        ] {
+            let found = check("torrc", &bytes, None, &Memory::default()).findings;
+            assert_eq!(found.len(), 1, "{found:#?}");
+            let fixed = fixed("torrc", &bytes, None, &Memory::default());
+            assert_eq!(fixed, text);
         }
     }
 

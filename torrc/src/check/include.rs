@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::files::{Files, Limited, What};
 use super::finding::{Finding, Fix, Place, Severity};
 use super::glob;
-use super::lies::{Lies, lies, whole};
+use super::lies::{Lies, lies};
 use super::parse::{Line, parse};
 use super::written::written;
 use crate::CONFIG_DIRECTORY;
@@ -76,6 +76,7 @@ impl Expansion<'_> {
         self.found.texts.insert(name.to_owned(), shown.collect());
         let written = written(text, lines, errors);
         self.found.broken.extend(written.broken);
+        self.found.incomplete |= written.incomplete;
         for fault in written.faults {
             let place = Place {
                 file: Arc::clone(&file),
@@ -159,7 +160,6 @@ impl Expansion<'_> {
         let glob = glob::is_pattern(pattern);
         let (severity, rule, what) = match lies(pattern) {
             Lies::Configuration => return true,
-            Lies::Device if whole(pattern) == "/dev/null" => return false,
             Lies::Volume | Lies::Memory => (
                 Severity::Warning,
                 "include-unchecked",

@@ -7,6 +7,7 @@ use super::finding::{Finding, Severity};
 /// A value that was never filled in, or that cannot be read, has no other fault.
 const WHOLE: &[&str] = &[
     "placeholder",
+    "syntax",
     "not-utf8",
     "bad-value",
     "port-syntax",
@@ -95,6 +96,9 @@ fn of_one_line(findings: &mut [Finding], places: &[usize], gone: &mut HashSet<us
         });
         gone.extend(others);
         return;
+    }
+    if named("obsolete-option").is_some() {
+        gone.extend(named("abbreviation").into_iter().chain(named("old-name")));
     }
     if !errors.is_empty() {
         gone.extend(named("deprecated-option"));

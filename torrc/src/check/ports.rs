@@ -1,7 +1,7 @@
 //! What the relay listens on, and who may reach it.
 
 use super::config::{Config, Setting};
-use super::conflict::free_port;
+use super::conflict::{free_port, used_ports};
 use super::finding::Fix;
 use super::finding::Severity::{Error, Note, Warning};
 use super::listener::{At, Host, Listener};
@@ -100,7 +100,7 @@ fn or_port(config: &mut Config, role: Role) {
             Role::Bridge => "there is no ORPort, and a bridge needs one: tor does not start",
             Role::Middle | Role::Exit => "there is no ORPort: without it tor is no relay",
         };
-        let line = format!("ORPort {}", free_port(config, 9001));
+        let line = format!("ORPort {}", free_port(&used_ports(config), 9001));
         if let Some((setting, _)) = read.first() {
             config.find(Error, "orport-missing", setting, what, Fix::write(line));
         } else if config.ports("ORPort").is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::config::{Config, Setting};
-use super::conflict::free_port;
+use super::conflict::{free_port, used_ports};
 use super::finding::Fix;
 use super::finding::Severity::{Error, Warning};
 use super::lies::whole;
@@ -26,6 +26,20 @@ const USUAL: u16 = 8443;
 /// What the Tor Project's guide for bridges says to avoid.
 const TORS_OWN: u16 = 9001;
 
+/// The ports that transports are offered, each once.
+struct Offered {
+    used: HashSet<u16>,
+    next: u16,
+}
+
+impl Offered {
+    fn port(&mut self) -> u16 {
+        let port = free_port(&self.used, self.next);
+        self.next = port.saturating_add(1);
+        port
+    }
+}
+
 pub(super) fn check(config: &mut Config, starts: Starts) {
     let plugins = config.all("ServerTransportPlugin");
     let listens = config.all("ServerTransportListenAddr");
@@ -34,13 +48,23 @@ pub(super) fn check(config: &mut Config, starts: Starts) {
         .collect();
     let mut started: HashSet<String> = HashSet::new();
     // Each that has none is offered one of its own: the lines are pasted together.
-    let mut port = free_port(config, USUAL);
+    let mut offered = Offered {
+        used: used_ports(config),
+        next: USUAL,
+    };
     for setting in &plugins {
-        plugin(config, setting, &addressed, starts, &mut started, &mut port);
+        plugin(
+            config,
+            setting,
+            &addressed,
+            starts,
+            &mut started,
+            &mut offered,
+        );
     }
     let mut placed: HashSet<String> = HashSet::new();
     for setting in &listens {
-        address(config, setting, &started, &mut placed);
+        address(config, setting, &started, &mut placed, &mut offered);
     }
     for setting in config.all("ServerTransportOptions") {
         options(config, &setting, &started);
@@ -80,7 +104,7 @@ fn plugin(
     addressed: &HashSet<String>,
     starts: Starts,
     started: &mut HashSet<String>,
-    port: &mut u16,
+    offered: &mut Offered,
 ) {
     let words: Vec<&str> = setting.value.split_ascii_whitespace().collect();
     let own = names(&setting.value);
@@ -126,6 +150,7 @@ fn plugin(
                 "delete the line",
             );
         } else if !addressed.contains(&name) && !config.is_unknown("ServerTransportListenAddr") {
+            let port = offered.port();
             config.find(
                 Error,
                 "transport-port",
@@ -135,7 +160,6 @@ fn plugin(
                 ),
                 Fix::add(format!("ServerTransportListenAddr {name} 0.0.0.0:{port}")),
             );
-            *port = free_port(config, port.saturating_add(1));
         }
         started.insert(name);
     }
@@ -215,6 +239,7 @@ fn address(
     setting: &Setting,
     started: &HashSet<String>,
     placed: &mut HashSet<String>,
+    offered: &mut Offered,
 ) {
     let words: Vec<&str> = setting.value.split_ascii_whitespace().collect();
     let name = words.first().copied().unwrap_or_default();
@@ -260,7 +285,7 @@ fn address(
             format!("`{name}` listens on {TORS_OWN}, which is tor's usual port and what censors try first"),
             Fix::write(format!(
                 "ServerTransportListenAddr {name} 0.0.0.0:{}",
-                free_port(config, USUAL)
+                offered.port()
             )),
         );
     }

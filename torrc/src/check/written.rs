@@ -16,6 +16,8 @@ pub(super) struct Written {
     pub(super) broken: Vec<&'static str>,
     /// What is wrong.
     pub(super) faults: Vec<Fault>,
+    /// Whether tor reads no more than a part of the file, if that.
+    pub(super) incomplete: bool,
 }
 
 /// One thing that is wrong.
@@ -29,6 +31,19 @@ pub(super) struct Fault {
 
 /// What the reader made of `text`, judged by how it is written.
 pub(super) fn written(text: &[u8], lines: Vec<Line>, errors: Vec<SyntaxError>) -> Written {
+    if let Some(what) = unreadable(text) {
+        let fault = Fault {
+            line: 1,
+            severity: Error,
+            what: format!("{what}: tor does not start"),
+            fix: "save the file as UTF-8, each line with a line feed at its end".into(),
+        };
+        return Written {
+            faults: vec![fault],
+            incomplete: true,
+            ..Written::default()
+        };
+    }
     let text = String::from_utf8_lossy(text);
     let raw: Vec<&str> = text
         .split('\n')
@@ -42,6 +57,7 @@ pub(super) fn written(text: &[u8], lines: Vec<Line>, errors: Vec<SyntaxError>) -
             written.broken.push(known);
         }
         let line = error.number.checked_sub(1).and_then(|at| raw.get(at));
+        written.incomplete |= error.name.is_empty();
         if error.reason == OPEN {
             rests.insert(error.number + 1);
         }
@@ -91,6 +107,17 @@ pub(super) fn written(text: &[u8], lines: Vec<Line>, errors: Vec<SyntaxError>) -
         written.lines.push(line);
     }
     written
+}
+
+/// What is wrong with a file of which tor reads nothing as it is meant.
+fn unreadable(text: &[u8]) -> Option<&'static str> {
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        return Some("the file is UTF-16, which tor does not read");
+    }
+    let carriage_returns = text.iter().filter(|&&byte| byte == b'\r').count();
+    (carriage_returns > 1 && !text.contains(&b'\n')).then_some(
+        "its lines end with carriage returns alone, so that tor takes the file for one line",
+    )
 }
 
 /// The option of that name, if tor has one.

@@ -435,6 +435,31 @@ const ONCE: &[(Role, &str, &[&str], Option<&str>)] = &[
         &["error data-directory"],
         Some("DataDirectory /tordata"),
     ),
+    // Names.
+    (
+        Role::Middle,
+        "Nickname2 foo",
+        &["error unknown-option"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "PortForward 1",
+        &["warning obsolete-option"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "%include /dev/null",
+        &["error include-outside"],
+        None,
+    ),
+    (
+        Role::Middle,
+        "OutboundBindAddress [192.0.2.1]",
+        &["error outbound-address"],
+        Some(""),
+    ),
     // In quotes a value may hold what else begins a comment.
     (Role::Middle, "-SocksPort\nSocksPort \"0#no\"", &[], None),
     (Role::Middle, "-ORPort\nORPort \"9001 # no\"", &[], None),
