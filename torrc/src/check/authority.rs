@@ -32,7 +32,7 @@ pub(super) fn check(config: &mut Config) {
                     Warning,
                     "authority",
                     &setting,
-                    "with other authorities than tor's own it is no relay of the real network",
+                    "with other authorities than tor's own this is not a relay of the public network",
                     "delete the line: tor knows the authorities",
                 );
             }
@@ -114,7 +114,7 @@ fn testing(config: &mut Config) {
                 Warning,
                 "testing-network",
                 &setting,
-                "this is for a private test network: the relay is of no use in the public one",
+                "this is for a private test network: nobody in the public one can use the relay",
                 "for a relay of the public network, delete this line and those of the authorities",
             ),
             false => config.find(
@@ -135,7 +135,7 @@ fn testing(config: &mut Config) {
                 Error,
                 "testing-option",
                 &setting,
-                "it is for networks of one's own: with another value than its own tor does not start",
+                "it is for private test networks: with any value but the default tor does not start",
                 "delete the line",
             );
         }

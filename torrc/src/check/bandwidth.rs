@@ -176,7 +176,10 @@ fn accounting(config: &mut Config) {
             Error,
             "accounting-rule",
             setting,
-            format!("`{}` is no way to count: tor does not start", setting.value),
+            format!(
+                "`{}` is not a way to count: tor does not start",
+                setting.value
+            ),
             "write sum, max, in or out",
         );
     }
@@ -210,12 +213,12 @@ fn accounting(config: &mut Config) {
             "accounting-hibernates",
             &setting,
             format!(
-                "at {rate} it is used up in {}; the relay then sleeps for the rest of the {}",
+                "at {rate} it lasts {}; the relay then hibernates for the rest of the {}",
                 span(lasts(max, rate)),
                 period.name()
             ),
             format!(
-                "nothing, if that is meant; {} would last the whole {}",
+                "nothing, if that is what you want; {} would last the whole {}",
                 steady(max, period),
                 period.name()
             ),

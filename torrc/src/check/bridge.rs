@@ -43,7 +43,7 @@ fn distribution(config: &mut Config, bridge: bool) {
             Error,
             "bridge-distribution",
             &setting,
-            "only bridges are handed out: tor does not start",
+            "only a bridge can be distributed: tor does not start without `BridgeRelay 1`",
             "delete the line",
         );
     } else if value.parse::<Distribution>().is_err() {
@@ -59,7 +59,10 @@ fn distribution(config: &mut Config, bridge: bool) {
             severity,
             "bridge-distribution",
             &setting,
-            format!("`{}` is no way to hand out a bridge{end}", setting.value),
+            format!(
+                "`{}` is not a way to distribute a bridge{end}",
+                setting.value
+            ),
             "write any, none, https, email or settings; tor's own choice is any",
         );
     }

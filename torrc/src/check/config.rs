@@ -432,7 +432,9 @@ impl Config {
                 severity,
                 rule: "too-many-findings",
                 option: None,
-                what: format!("there are more than {MOST_FINDINGS} findings: the rest is not told"),
+                what: format!(
+                    "there are more than {MOST_FINDINGS} findings: the rest are not shown"
+                ),
                 fix: "fix these first, and check again".to_owned(),
                 edit: None,
                 excerpt: None,

@@ -55,7 +55,7 @@ pub(super) fn check(config: &mut Config) {
         let Some(setting) = setting else { continue };
         let (one, other) = (&first.name, &second.name);
         let end = match is_transport(first) || is_transport(second) {
-            true => "the transport cannot listen, and nobody gets in by it",
+            true => "the transport cannot listen, and nobody can use it",
             false => "tor does not start",
         };
         let what = match (&first.setting, &second.setting) {
@@ -356,7 +356,7 @@ fn outbound(config: &mut Config) {
                     Error,
                     "outbound-address",
                     &setting,
-                    format!("`{inner}` is the second address of its kind: tor does not start"),
+                    format!("`{inner}` is a second address of the same kind: tor does not start"),
                     "delete the line",
                 );
                 continue;

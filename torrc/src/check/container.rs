@@ -96,7 +96,7 @@ const SWITCHES: &[Switch] = &[
         "1",
         Warning,
         "sandbox",
-        "the image's tor is built without `Sandbox`: it warns and goes on without",
+        "the image's tor is built without `Sandbox`: it warns and runs without it",
         "delete the line",
     ),
     (
@@ -128,7 +128,7 @@ const SWITCHES: &[Switch] = &[
         "1",
         Error,
         "client-option",
-        "tor is no relay with it",
+        "with it tor is a client and not a relay",
         "delete the line",
     ),
     (

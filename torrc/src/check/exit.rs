@@ -158,7 +158,7 @@ fn exit(config: &mut Config, settings: &[Setting], unreadable: bool) {
             Warning,
             "exit-relay-unset",
             "ExitRelay",
-            "whether the relay is an exit hangs on its policy lines alone",
+            "whether the relay is an exit depends on its policy lines alone",
             Fix::add("ExitRelay 1"),
         );
     }

@@ -271,6 +271,6 @@ fn warned(name: &str, listener: &Listener) -> Option<(String, &'static str)> {
     }
     let deprecated = flags.iter().find(|flag| among(DEPRECATED, flag))?;
     let what =
-        format!("`{deprecated}` is deprecated: one bad exit's answer is used again and again");
+        format!("`{deprecated}` is deprecated: a wrong DNS answer of one exit would be used again");
     (!serves(name) && !controls(name)).then_some((what, "delete that flag"))
 }

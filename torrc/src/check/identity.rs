@@ -78,7 +78,10 @@ fn address(config: &mut Config) {
                 Error,
                 "address-syntax",
                 &setting,
-                format!("`{}` is no name that the Internet knows: tor cannot tell others where the relay is", setting.value),
+                format!(
+                    "`{}` is not a full host name: tor cannot tell others where the relay is",
+                    setting.value
+                ),
                 "write the public address or the full name of the machine, or delete the line",
             );
             continue;
@@ -90,7 +93,9 @@ fn address(config: &mut Config) {
                 Error,
                 "address-private",
                 &setting,
-                format!("`{bare}` cannot be reached from the Internet: the relay is of no use"),
+                format!(
+                    "`{bare}` cannot be reached from the Internet, so nobody can use the relay"
+                ),
                 "write the public address or name of the machine, or delete the line",
             );
         }

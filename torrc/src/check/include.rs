@@ -135,7 +135,7 @@ impl Expansion<'_> {
                 place,
                 "include-empty",
                 &format!("nothing is at `{pattern}`: tor includes nothing, and does not say so"),
-                "put the files there, or take the line away",
+                "put the files there, or delete the line",
             );
         }
         for path in paths {
@@ -148,7 +148,7 @@ impl Expansion<'_> {
                     place,
                     "include-missing",
                     &format!("there is no `{}`: tor does not start", path.display()),
-                    "put the file there, or take the line away",
+                    "put the file there, or delete the line",
                 ),
             }
         }
@@ -163,7 +163,9 @@ impl Expansion<'_> {
             Lies::Volume | Lies::Memory => (
                 Severity::Warning,
                 "include-unchecked",
-                format!("what is at `{pattern}` when the container runs is not known here"),
+                format!(
+                    "`{pattern}` cannot be checked here: it depends on what the container has there when it runs"
+                ),
             ),
             _ if glob => (
                 Severity::Warning,
@@ -212,7 +214,7 @@ impl Expansion<'_> {
                 place,
                 "include-loop",
                 &format!("`{}` includes itself: tor does not start", path.display()),
-                "take this line away, or the one that leads here",
+                "delete this line, or the one that leads here",
             );
             return;
         }

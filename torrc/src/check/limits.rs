@@ -38,11 +38,14 @@ fn lengths(config: &mut Config) {
         && let Some(length) = value::milliseconds(&setting.value)
     {
         if length == 0 {
-            let what = format!("`{}` is not more than 0: tor does not start", setting.value);
+            let what = format!(
+                "`{}` is not greater than 0: tor does not start",
+                setting.value
+            );
             config.find(Error, "log-granularity", &setting, what, "delete the line");
         } else if 1000 % length != 0 && length % 1000 != 0 {
             let what = format!(
-                "`{}` msec does not divide a second, and is not divided by one: tor warns, and takes another",
+                "`{}` msec is neither a divisor nor a multiple of a second: tor warns and uses another value",
                 setting.value
             );
             config.find(
@@ -127,10 +130,7 @@ fn numbers(config: &mut Config) {
             && let Ok(number) = number.parse::<i64>()
             && !(least..=most).contains(&number)
         {
-            let what = format!(
-                "`{}` is out of its range: tor does not start",
-                setting.value
-            );
+            let what = format!("`{}` is out of range: tor does not start", setting.value);
             config.find(Error, "bad-value", &setting, what, "delete the line");
         }
     }
@@ -151,7 +151,10 @@ fn numbers(config: &mut Config) {
     if let Some((setting, bytes)) = config.memory("MaxMemInQueues")
         && (64 << 20..256 << 20).contains(&bytes)
     {
-        let what = format!("`{}` is little for a relay: tor warns", setting.value);
+        let what = format!(
+            "`{}` is less than the 256 MB that tor recommends for a relay: it warns",
+            setting.value
+        );
         let fix = "write 256 MB or more, if the container gets as much";
         config.find(Warning, "memory-too-small", &setting, what, fix);
     }

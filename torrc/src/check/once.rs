@@ -146,7 +146,7 @@ fn placeholders(findings: &mut [Finding]) {
         .filter(|finding| finding.rule == "placeholder")
     {
         if let Some(what) = refused.get(&(finding.file.clone(), finding.line)) {
-            finding.what = format!("{what}; a sample's value is not filled in");
+            finding.what = format!("{what}; it is a placeholder from a sample");
         }
     }
 }

@@ -62,8 +62,8 @@ pub(super) fn check(config: &mut Config) {
             Warning,
             "onion-not-anonymous",
             &setting,
-            "who runs the onion services of this tor is not hidden with it: tor warns",
-            "delete the line and that of `HiddenServiceSingleHopMode`, unless it is meant",
+            "it does not hide where this tor's onion services run: tor warns",
+            "delete the line and that of `HiddenServiceSingleHopMode`, unless that is what you want",
         );
     }
     let of_services = |setting: &Setting| {
@@ -100,7 +100,7 @@ pub(super) fn check(config: &mut Config) {
         }
         let Some(service) = services.last_mut() else {
             let what = format!("`{name}` stands before any `HiddenServiceDir`: tor does not start");
-            let fix = "delete the line, or move it behind the `HiddenServiceDir` it is for";
+            let fix = "delete the line, or move it after the `HiddenServiceDir` that it belongs to";
             config.find(Error, "onion-service-lines", &setting, what, fix);
             continue;
         };

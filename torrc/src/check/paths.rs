@@ -190,7 +190,7 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
                 "socket-in-tmp",
                 setting,
                 format!(
-                    "tor makes a socket only in a directory of its own user, and `{}` is not: it ends when it is started",
+                    "tor makes a socket only in a directory that its own user owns, and `{}` is not one: it exits as soon as it is started",
                     parent.display()
                 ),
                 inside(setting, name, path),

@@ -98,7 +98,7 @@ fn or_port(config: &mut Config, role: Role) {
     let Some((first, _)) = used.first() else {
         let what = match role {
             Role::Bridge => "there is no ORPort, and a bridge needs one: tor does not start",
-            Role::Middle | Role::Exit => "there is no ORPort: without it tor is no relay",
+            Role::Middle | Role::Exit => "there is no ORPort: without one tor is not a relay",
         };
         let line = format!("ORPort {}", free_port(&used_ports(config), 9001));
         if let Some((setting, _)) = read.first() {
@@ -114,7 +114,7 @@ fn or_port(config: &mut Config, role: Role) {
             "orport-not-published",
             first,
             "no ORPort is advertised: nobody finds the relay, and tor does not start",
-            "take `NoAdvertise` away",
+            "delete `NoAdvertise`",
         );
     } else if role != Role::Bridge && !used.iter().any(|(_, l)| l.advertises() && l.is_v4()) {
         config.find(
@@ -131,7 +131,7 @@ fn or_port(config: &mut Config, role: Role) {
             "orport-not-listening",
             first,
             "no ORPort listens: tor does not start",
-            "take `NoListen` away, or add an ORPort with `NoAdvertise`",
+            "delete `NoListen`, or add an ORPort with `NoAdvertise`",
         );
     }
     for (setting, listener) in used {
@@ -181,8 +181,8 @@ fn dir_port(config: &mut Config, role: Role) {
         let v6 = matches!(&listener.at, At::Port(Some(Host::Ip(ip)), _) if ip.is_ipv6());
         if v6 || second || !listener.listens() {
             let what = match second {
-                true => "a second DirPort that others are told of",
-                false => "a DirPort that is of IPv6 only, or does not listen",
+                true => "a second advertised DirPort",
+                false => "a DirPort for IPv6 only, or one that does not listen",
             };
             config.find(
                 Error,
@@ -246,7 +246,7 @@ fn control(config: &mut Config) {
                 Error,
                 "control-port-public",
                 &setting,
-                "who reaches the control port may do anything with the relay",
+                "anyone who reaches the control port can do anything with the relay",
                 alone("ControlPort", &listener),
             );
         }
@@ -276,7 +276,7 @@ fn control(config: &mut Config) {
                 "control-port-unlocked",
                 &setting,
                 "every program in the container may do anything with the relay",
-                "take `WorldWritable` away, or add `CookieAuthentication 1`",
+                "delete `WorldWritable`, or add `CookieAuthentication 1`",
             );
         }
     }
@@ -401,8 +401,8 @@ fn published(config: &mut Config, role: Role) {
             Note,
             "not-published",
             &setting,
-            "it is a private bridge: it is listed nowhere, and you tell its users the bridge line",
-            "nothing, if that is meant",
+            "this is a private bridge: it is not listed anywhere, and you give its bridge line to its users",
+            "nothing, if that is what you want",
         );
     } else if words.iter().all(|word| ["", "0"].contains(word)) {
         config.find(
@@ -428,7 +428,7 @@ fn published(config: &mut Config, role: Role) {
             Warning,
             "obsolete-value",
             &setting,
-            "0 and 1 are to stand alone: tor warns",
+            "0 or 1 must be the only value: tor warns",
             Fix::delete("delete the line: a relay is published"),
         );
     }

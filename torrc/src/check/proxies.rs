@@ -68,7 +68,10 @@ pub(super) fn check(config: &mut Config) {
             .iter()
             .any(|own| own.eq_ignore_ascii_case(&setting.value))
         {
-            let what = format!("`{}` is no kind of it: tor does not start", setting.value);
+            let what = format!(
+                "`{}` is not a type of transparent proxy: tor does not start",
+                setting.value
+            );
             config.find(Error, "bad-value", &setting, what, "delete the line");
         } else if !setting.value.eq_ignore_ascii_case("default")
             && config

@@ -256,11 +256,13 @@ fn finding(name: &str, text: &[u8], severity: Severity, what: &str) -> Finding {
     let fix = match (known, option, line) {
         (Some((_, fix)), ..) => (*fix).to_owned(),
         (None, Some(option), Some(_)) => {
-            format!("change `{option}` as tor says; without the line tor takes its default")
+            format!(
+                "correct the value of `{option}`, or delete the line: tor then uses its default"
+            )
         }
-        (None, Some(option), None) => format!("set `{option}` as tor says"),
+        (None, Some(option), None) => format!("add `{option}` with a value that tor accepts"),
         (None, None, Some(line)) => {
-            format!("change `{}` as tor says, or delete the line", line.name)
+            format!("correct the value of `{}`, or delete the line", line.name)
         }
         (None, None, None) => {
             "change what tor names; `tor --list-torrc-options` prints what there is".to_owned()
@@ -365,7 +367,7 @@ mod tests {
         torrc:7: warning: tor says: NumCPUs is 300, which is a lot. [tor]
             | NumCPUs 300
             | ^^^^^^^^^^^
-            fix: change `NumCPUs` as tor says; without the line tor takes its default
+            fix: correct the value of `NumCPUs`, or delete the line: tor then uses its default
             manual: SERVER OPTIONS, NumCPUs
         ");
     }

@@ -100,10 +100,7 @@ pub(super) fn check(config: &mut Config) {
                 Error,
                 "placeholder",
                 &setting,
-                format!(
-                    "`{}` is a sample's value: it is not filled in",
-                    setting.value
-                ),
+                format!("`{}` is a placeholder from a sample", setting.value),
                 "write your own value",
             );
         }

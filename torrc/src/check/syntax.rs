@@ -66,7 +66,7 @@ pub(super) fn check(config: &mut Config) {
             .map(str::trim)
             .find(|kind| !known(kind))
         {
-            let what = format!("`{bad}` is no scheduler: tor does not start");
+            let what = format!("`{bad}` is not a scheduler: tor does not start");
             config.find(Error, "bad-value", &setting, what, "delete the line");
         }
     }
@@ -112,7 +112,7 @@ fn log(config: &mut Config, setting: &Setting) {
                 name == "*" || any(DOMAINS, name)
             };
             if let Some(bad) = inside.split(',').find(|name| !domain(name)) {
-                break Some(format!("`{bad}` is no domain of tor's log"));
+                break Some(format!("`{bad}` is not one of tor's log domains"));
             }
             rest = after.trim_start();
         }
@@ -131,7 +131,7 @@ fn log(config: &mut Config, setting: &Setting) {
         }
         let (low, high) = word.split_once('-').unwrap_or((word, "err"));
         if let Some(bad) = [low, high].into_iter().find(|level| !any(&LEVELS, level)) {
-            break Some(format!("`{bad}` is no level"));
+            break Some(format!("`{bad}` is not a log level"));
         }
         // Of two levels for all domains the second has to be where the log goes.
         if plain > 1 {
@@ -143,13 +143,13 @@ fn log(config: &mut Config, setting: &Setting) {
     let target = rest.trim();
     let wrong = wrong.or_else(|| {
         if levels == 0 {
-            return Some("there is no level".to_owned());
+            return Some("the log level is missing".to_owned());
         }
         let first = target.split_ascii_whitespace().next().unwrap_or_default();
         let fits = target.is_empty()
             || any(&TARGETS, target)
             || (first.eq_ignore_ascii_case("file") && log_file(&setting.value).is_some());
-        (!fits).then(|| format!("`{target}` is nowhere to write a log to"))
+        (!fits).then(|| format!("`{target}` is not a place that tor can log to"))
     });
     if let Some(wrong) = wrong {
         let level = setting

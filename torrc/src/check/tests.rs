@@ -652,7 +652,7 @@ fn what_the_user_reads() {
     torrc:7: error: no ORPort is advertised: nobody finds the relay, and tor does not start [orport-not-published]
         | ORPort 9001 NoAdvertise
         | ^^^^^^^^^^^^^^^^^^^^^^^
-        fix: take `NoAdvertise` away
+        fix: delete `NoAdvertise`
         manual: SERVER OPTIONS, ORPort
     torrc: note: the image's defaults put keys and state into /tordata; other images do not [data-directory]
         fix: add `DataDirectory /tordata`

@@ -118,7 +118,7 @@ fn plugin(
     let wrong = if words.len() < 3 {
         Some("it needs a name, `exec` and a program".to_owned())
     } else if let Some(name) = own.iter().find(|name| !is_identifier(name)) {
-        Some(format!("`{name}` is no name of a transport"))
+        Some(format!("`{name}` is not a valid name for a transport"))
     } else if kind != "exec" && kind != "proxy" {
         Some(format!("`{kind}` is not `exec`"))
     } else if kind == "proxy" && (own.len() != 1 || !proxy_is_at(words[2])) {
@@ -169,7 +169,7 @@ fn plugin(
             "transport-program",
             setting,
             format!(
-                "this image has no `{}`: the transport dies at once, and nobody gets in by it",
+                "this image has no `{}`: the transport exits at once, and nobody can use it",
                 words[2]
             ),
             "run the image of `cargo xtask build-image --with obfs4`, or delete the transport's lines",
@@ -180,7 +180,7 @@ fn plugin(
             "transport-program",
             setting,
             format!(
-                "no image of this project has `{}`: the transport dies at once, and nobody gets in by it",
+                "no image of this project has `{}`: the transport exits at once, and nobody can use it",
                 words[2]
             ),
             match own.as_slice() {
@@ -224,7 +224,7 @@ fn lyrebird(config: &mut Config, setting: &Setting, names: &[String]) {
             Error,
             "transport-program",
             setting,
-            format!("the image's lyrebird speaks obfs4 alone: nobody gets in by `{name}`"),
+            format!("the image's lyrebird supports obfs4 only: nobody can use `{name}`"),
             Fix::write(format!(
                 "ServerTransportPlugin obfs4 exec {}",
                 crate::LYREBIRD
@@ -299,7 +299,7 @@ fn options(config: &mut Config, setting: &Setting, started: &HashSet<String>) {
         .skip(1)
         .find(|word| word.find('=').is_none_or(|at| at == 0));
     let wrong = match (words.len() < 2, bare) {
-        (true, _) => Some("it needs a transport and what it is told".to_owned()),
+        (true, _) => Some("it needs the name of a transport and its options".to_owned()),
         (_, Some(bare)) => Some(format!("`{bare}` is not like `key=value`")),
         _ => None,
     };
