@@ -227,21 +227,25 @@ fn fix(args: &Args, name: &str, text: &[u8], role: Role, files: &Disk, ui: &Ui) 
     write(Path::new(&path), &fixed, args.force, ui)
 }
 
-/// What tor itself says of it, or why it was not asked.
-pub(crate) fn ask(which: &Tor, name: &str, text: &[u8], files: &Disk) -> Result<Said, String> {
-    let Some(target) = Target::native() else {
-        return Err(format!("there is no tor for {}", std::env::consts::ARCH));
-    };
-    let request = Request {
+/// What the tor that is asked is built from. It runs here, so it is the one for this machine.
+fn request(which: &Tor) -> Option<Request<'_>> {
+    Some(Request {
         project: repository(),
         tor_version: which.tor_version.as_deref(),
-        target,
+        target: Target::native()?,
         variant: Variant::Relay,
         uid: UID,
         jobs: 1,
         engine: Engine::Namespaces,
         root: None,
         toolchain: Toolchain::default(),
+    })
+}
+
+/// What tor itself says of it, or why it was not asked.
+pub(crate) fn ask(which: &Tor, name: &str, text: &[u8], files: &Disk) -> Result<Said, String> {
+    let Some(request) = request(which) else {
+        return Err(format!("there is no tor for {}", std::env::consts::ARCH));
     };
     let built = || -> Result<Option<PathBuf>> {
         let store = Store::open(Cache::open(which.cache_dir.as_deref())?.root())?;
@@ -253,5 +257,25 @@ pub(crate) fn ask(which: &Tor, name: &str, text: &[u8], files: &Disk) -> Result<
             Err("it has not been built here yet; `cargo xtask build-image` builds it".to_owned())
         }
         Err(error) => Err(format!("{error:#}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// Another machine's tor could not be run here.
+    #[test]
+    fn this_machines_tor_is_asked() {
+        let which = Tor {
+            cache_dir: None,
+            tor_version: Some("0.4.9.11".to_owned()),
+        };
+        let request = request(&which).unwrap();
+        let machine = format!("{}-linux-musl", std::env::consts::ARCH);
+        assert_eq!(request.target.to_string(), machine);
+        assert_eq!(request.tor_version, Some("0.4.9.11"));
     }
 }
