@@ -486,7 +486,7 @@ fn one_finding_a_fault() {
             .filter(|line| !line.starts_with('-'))
             .collect();
         let meant = match left {
-            Some(left) if left.is_empty() => text.replace(&format!("{}\n", added.join("\n")), ""),
+            Some("") => text.replace(&format!("{}\n", added.join("\n")), ""),
             Some(left) => text.replace(&added.join("\n"), left),
             None => text.clone(),
         };
