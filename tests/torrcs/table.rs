@@ -6,6 +6,7 @@ use torrc::Role;
 pub(super) const WHEN_STARTED: &[&str] = &[
     "path-outside",
     "data-directory",
+    "group-readable",
     "user",
     "swap",
     "port-conflict",

@@ -39,7 +39,14 @@ pub(super) fn check(config: &mut Config) {
         }
     }
     for setting in config.every() {
-        let own = ["AuthDir", "V3Auth", "V3Bandwidths", "Recommended"];
+        let own = [
+            "AuthDir",
+            "V3Auth",
+            "V3Bandwidths",
+            "Recommended",
+            "VersioningAuthoritativeDirectory",
+            "MinUptimeHidServDirectoryV2",
+        ];
         let name = setting.option.name;
         if own.iter().any(|start| name.starts_with(start)) {
             let what =

@@ -1,11 +1,15 @@
 //! What does not go together with a container, or with being a relay at all.
 
-use super::config::Config;
+use std::path::Path;
+
+use super::config::{Config, Setting};
 use super::finding::Fix;
 use super::finding::Severity::{Error, Note, Warning};
-use super::lies::{Lies, lies};
+use super::lies::{Lies, lies, whole};
+use super::listener::Listener;
 use super::paths::log_file;
 use super::value;
+use crate::DATA_DIRECTORY;
 
 /// The longest that the containers written here are given to stop, in seconds.
 pub(crate) const LONGEST_SHUTDOWN: u64 = 30;
@@ -41,6 +45,7 @@ pub(super) fn check(config: &mut Config) {
             "delete the line",
         );
     }
+    group_readable(config);
     if let Some(setting) = config
         .one("ConnectionPadding")
         .filter(|s| s.value != "auto")
@@ -66,6 +71,36 @@ pub(super) fn check(config: &mut Config) {
             "containers are killed when they do not stop in time",
             "give the container more time to stop than this",
         );
+    }
+}
+
+/// The image's control socket lies in the data directory, and tor makes none where the group may
+/// read.
+fn group_readable(config: &mut Config) {
+    let sockets = config.all("ControlSocket");
+    let beside = |setting: &Setting| {
+        let path = setting.value.split_ascii_whitespace().next();
+        let path = path.map(whole).unwrap_or_default();
+        let relaxed =
+            Listener::socket(&setting.value).is_some_and(|it| it.has("RelaxDirModeCheck"));
+        Path::new(&path).parent() == Some(Path::new(DATA_DIRECTORY)) && !relaxed
+    };
+    if !sockets.is_empty() && !sockets.iter().any(beside) {
+        return;
+    }
+    let cache = config.one("CacheDirectory").is_none();
+    for name in ["DataDirectoryGroupReadable", "CacheDirectoryGroupReadable"] {
+        if let Some(setting) = config.on(name)
+            && (cache || name.starts_with("Data"))
+        {
+            config.find(
+                Error,
+                "group-readable",
+                &setting,
+                "tor makes no control socket in a directory that the group can read, and the image's is in /tordata: tor does not start",
+                "delete the line",
+            );
+        }
     }
 }
 
@@ -161,6 +196,22 @@ const SWITCHES: &[Switch] = &[
         Error,
         "padding",
         NO_PADDING,
+        "delete the line",
+    ),
+    (
+        "ClientDNSRejectInternalAddresses",
+        "0",
+        Error,
+        "client-option",
+        "it is for private test networks only: tor does not start",
+        "delete the line",
+    ),
+    (
+        "HardwareAccel",
+        "1",
+        Warning,
+        "hardware",
+        "the image's OpenSSL has no engines to turn on: tor warns",
         "delete the line",
     ),
     (

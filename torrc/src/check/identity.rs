@@ -111,7 +111,9 @@ fn family(config: &mut Config, role: Role) {
                 "family-on-bridge",
                 setting,
                 "a bridge with a family tells censors where it is",
-                "delete the line, and the bridge from the family lines of your other relays",
+                Fix::delete(
+                    "delete the line, and the bridge from the family lines of your other relays",
+                ),
             );
         }
     }

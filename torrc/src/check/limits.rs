@@ -57,6 +57,15 @@ fn lengths(config: &mut Config) {
             );
         }
     }
+    if let Some(setting) = config.one("CircuitStreamTimeout")
+        && value::seconds(&setting.value).is_some_and(|seconds| (1..10).contains(&seconds))
+    {
+        let what = format!(
+            "`{}` is less than 10 seconds: tor warns, and takes that",
+            setting.value
+        );
+        config.find(Warning, "too-short", &setting, what, "delete the line");
+    }
     if let Some(setting) = config.one("MaxCircuitDirtiness")
         && let Some(seconds) = value::seconds(&setting.value)
         && !(10..=2_592_000).contains(&seconds)

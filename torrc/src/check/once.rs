@@ -7,6 +7,7 @@ use super::finding::{Finding, Severity};
 /// A value that was never filled in, or that cannot be read, has no other fault.
 const WHOLE: &[&str] = &[
     "placeholder",
+    "family-on-bridge",
     "syntax",
     "not-utf8",
     "bad-value",

@@ -177,12 +177,14 @@ fn dir_port(config: &mut Config, role: Role) {
         if listener.at == At::Nowhere {
             continue;
         }
+        let cacheless = config.off("DirCache").is_some();
         let second = listener.advertises() && std::mem::replace(&mut advertised, true);
         let v6 = matches!(&listener.at, At::Port(Some(Host::Ip(ip)), _) if ip.is_ipv6());
-        if v6 || second || !listener.listens() {
-            let what = match second {
-                true => "a second advertised DirPort",
-                false => "a DirPort for IPv6 only, or one that does not listen",
+        if v6 || second || cacheless || !listener.listens() {
+            let what = match (second, cacheless) {
+                (true, _) => "a second advertised DirPort",
+                (_, true) => "a DirPort with `DirCache 0`",
+                _ => "a DirPort for IPv6 only, or one that does not listen",
             };
             config.find(
                 Error,

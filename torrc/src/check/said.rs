@@ -80,6 +80,7 @@ const SAME: &[(&str, &[&str])] = &[
     ),
     ("Running a Bridge with less than", &["memory-too-small"]),
     ("disabled SafeLogging", &["unsafe-logging"]),
+    ("No OpenSSL hardware acceleration", &["hardware"]),
     ("Log time granularity", &["log-granularity"]),
     ("MaxMemInQueues value is too low", &["memory-too-small"]),
     ("HeartbeatPeriod option is too short", &["too-short"]),

@@ -469,6 +469,7 @@ mod once;
 /// Findings of which tor says nothing when it only verifies: they are about the container.
 const OF_THE_CONTAINER: &[&str] = &[
     "data-directory",
+    "group-readable",
     "path-outside",
     "include-outside",
     "orport-address",

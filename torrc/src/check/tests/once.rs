@@ -460,6 +460,49 @@ const ONCE: &[(Role, &str, &[&str], Option<&str>)] = &[
         &["error outbound-address"],
         Some(""),
     ),
+    // What the image cannot do.
+    (
+        Role::Middle,
+        "DataDirectoryGroupReadable 1",
+        &["error group-readable"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "DataDirectoryGroupReadable 1\nControlSocket 0",
+        &[],
+        None,
+    ),
+    (
+        Role::Middle,
+        "HardwareAccel 1",
+        &["warning hardware"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "ClientDNSRejectInternalAddresses 0",
+        &["error client-option"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "CircuitStreamTimeout 5",
+        &["warning too-short"],
+        Some(""),
+    ),
+    (
+        Role::Middle,
+        "MinUptimeHidServDirectoryV2 1",
+        &["warning authority"],
+        Some(""),
+    ),
+    (
+        Role::Bridge,
+        "MyFamily foo",
+        &["error family-on-bridge"],
+        Some(""),
+    ),
     // In quotes a value may hold what else begins a comment.
     (Role::Middle, "-SocksPort\nSocksPort \"0#no\"", &[], None),
     (Role::Middle, "-ORPort\nORPort \"9001 # no\"", &[], None),
