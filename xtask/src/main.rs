@@ -201,9 +201,10 @@ fn main() -> ExitCode {
         Ok(mut signals) => {
             std::thread::spawn(move || {
                 if signals.forever().next().is_some() {
-                    interrupted
-                        .warn("interrupted; run the same command again to continue from here");
-                    std::process::exit(INTERRUPTED);
+                    interrupted.leave(
+                        "interrupted; run the same command again to continue from here",
+                        INTERRUPTED,
+                    );
                 }
             });
         }

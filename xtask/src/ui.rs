@@ -2,6 +2,7 @@
 //! error; bars on a terminal, plain lines elsewhere.
 
 mod colour;
+mod terminal;
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
@@ -14,7 +15,11 @@ use serde::Serialize;
 
 use self::colour::painted;
 pub(crate) use self::colour::{Colour, Piece};
+use self::terminal::Terminal;
 use crate::options::Output;
+
+/// How often bars are drawn in a second, at the most.
+const FRAMES: u8 = 20;
 
 /// The one way out.
 #[derive(Clone)]
@@ -51,7 +56,8 @@ impl Ui {
         let terminal = io::stderr().is_terminal() && !dumb;
         let allowed = !dumb && variable("NO_COLOR").is_none();
         let bars = (terminal && !options.quiet)
-            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+            .then(|| ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::stderr()), FRAMES))
+            .map(MultiProgress::with_draw_target);
         Self::to(
             options,
             Box::new(io::stdout()),
@@ -145,6 +151,19 @@ impl Ui {
     /// Says a line that even `--quiet` must show.
     pub(crate) fn warn(&self, line: &str) {
         self.screen.labelled("warning", Colour::Yellow, line);
+    }
+
+    /// Says a line and ends the program. Nothing is drawn any more, whatever still goes on.
+    pub(crate) fn leave(&self, line: &str, code: i32) -> ! {
+        let leave = || {
+            let warning = self.screen.label("warning", Colour::Yellow, line);
+            self.screen.print(&warning);
+            std::process::exit(code)
+        };
+        match &self.screen.bars {
+            Some(bars) => bars.suspend(leave),
+            None => leave(),
+        }
     }
 
     /// Prints an error as a result of its own, for programs; people get their lines besides.
@@ -338,8 +357,12 @@ const ERROR_FORMAT: u32 = 1;
 impl Screen {
     /// A line after a word in colour.
     fn labelled(&self, label: &str, colour: Colour, line: &str) {
+        self.write(&self.label(label, colour, line));
+    }
+
+    fn label(&self, label: &str, colour: Colour, line: &str) -> String {
         let label = painted(Some(colour).filter(|_| self.coloured.rest), label);
-        self.write(&format!("{label}: {}", shown::lines(line)));
+        format!("{label}: {}", shown::lines(line))
     }
 
     fn say(&self, line: &str) {
@@ -353,16 +376,17 @@ impl Screen {
     }
 
     fn write(&self, line: &str) {
-        let print = || {
-            let mut err = unpoisoned(&self.err);
-            // Where standard error cannot be written there is nobody left to tell.
-            let _ = writeln!(err, "{line}");
-        };
         match &self.bars {
             // Bars are taken off the screen while the line is printed.
-            Some(bars) => bars.suspend(print),
-            None => print(),
+            Some(bars) => bars.suspend(|| self.print(line)),
+            None => self.print(line),
         }
+    }
+
+    fn print(&self, line: &str) {
+        let mut err = unpoisoned(&self.err);
+        // Where standard error cannot be written there is nobody left to tell.
+        let _ = writeln!(err, "{line}");
     }
 }
 
