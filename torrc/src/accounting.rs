@@ -52,6 +52,14 @@ impl Rule {
             Self::Out => "going out",
         }
     }
+
+    /// How much of `max` bytes each direction may use: both may run at the full rate.
+    pub(super) fn each_way(self, max: u64) -> u64 {
+        match self {
+            Self::Sum => max / 2,
+            Self::Max | Self::In | Self::Out => max,
+        }
+    }
 }
 
 impl FromStr for Rule {

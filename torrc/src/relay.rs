@@ -169,18 +169,19 @@ impl Relay {
         }
         if let Some(Accounting { max, start, rule }) = &self.accounting {
             let period = start.unwrap_or_default().period();
+            let each_way = rule.unwrap_or(Rule::Max).each_way(max.bytes());
             text.section(&format!(
                 "{max} a {} {}, then the relay sleeps until the next.",
                 period.name(),
                 rule.unwrap_or(Rule::Max).said()
             ));
             if let Some(Limit { rate, .. }) = self.limit
-                && lasts(max.bytes(), rate) < period.seconds()
+                && lasts(each_way, rate) < period.seconds()
             {
                 text.comment(&format!(
                     "At the full rate it lasts {}; {} would last the {}.",
-                    span(lasts(max.bytes(), rate)),
-                    steady(max.bytes(), period),
+                    span(lasts(each_way, rate)),
+                    steady(each_way, period),
                     period.name()
                 ));
             }

@@ -4,7 +4,7 @@ use super::config::{Config, Setting};
 use super::finding::Fix;
 use super::finding::Severity::{Error, Note, Warning};
 use super::value;
-use crate::accounting::{lasts, span, steady};
+use crate::accounting::{Rule, lasts, span, steady};
 use crate::bandwidth::{HIGHEST, lowest};
 use crate::{Bandwidth, Role, Start};
 
@@ -203,9 +203,10 @@ fn accounting(config: &mut Config) {
     let Some(rate) = given.filter(|&bytes| bytes > 0).min() else {
         return;
     };
-    // Both directions are counted together by `sum`, and each may run at the full rate.
-    let summed = rule.is_some_and(|setting| setting.value == "sum");
-    let max = if summed { max / 2 } else { max };
+    let max = rule
+        .and_then(|setting| setting.value.parse::<Rule>().ok())
+        .unwrap_or(Rule::Max)
+        .each_way(max);
     let rate = Bandwidth::from_bytes(rate);
     if lasts(max, rate) < period.seconds() / 4 {
         config.find(

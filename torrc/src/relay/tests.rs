@@ -92,6 +92,26 @@ fn the_least_of_each_role() {
     ");
 }
 
+/// Each direction may run at the full rate, and `sum` counts both.
+#[test]
+fn how_long_a_quota_lasts_depends_on_what_is_counted() {
+    let last = |rule: &str| {
+        let text = relay(
+            Role::Middle,
+            &format!("rate = \"100Mbit\"\naccounting-max = \"1TB\"\n{rule}"),
+        );
+        let torrc = text.torrc();
+        let mut lines = torrc.lines();
+        let line = lines.find(|line| line.starts_with("# At the full rate"));
+        line.unwrap().to_owned()
+    };
+    let each = "# At the full rate it lasts 22 hours; 3.04 Mbit/s would last the month.";
+    let both = "# At the full rate it lasts 11 hours; 1.52 Mbit/s would last the month.";
+    assert_eq!(last(""), each);
+    assert_eq!(last("accounting-rule = \"out\"\n"), each);
+    assert_eq!(last("accounting-rule = \"sum\"\n"), both);
+}
+
 #[test]
 fn everything_at_once() {
     let hashed = "16:AA505C72B8458347608261C6C04831185555B4BEB69785361613FA1D96";
