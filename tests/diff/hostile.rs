@@ -583,3 +583,33 @@ fn lists_in_lists() {
         }),
     );
 }
+
+/// Each command of a hint can be pasted: what names an image elsewhere is not put behind a second
+/// `docker://`.
+#[test]
+fn what_is_no_path_is_said() {
+    for (place, expected) in [
+        (
+            "docker://ghcr.io/x/tor:1",
+            "`skopeo copy docker://ghcr.io/x/tor:1 oci:pulled`",
+        ),
+        (
+            "https://example.org/tor.tar",
+            "`curl --location --remote-name https://example.org/tor.tar`",
+        ),
+        ("oci:no/layout", "give the path alone: `no/layout`"),
+        ("oci-archive:no.tar", "give the path alone: `no.tar`"),
+        ("docker-archive:no.tar", "give the path alone: `no.tar`"),
+    ] {
+        let error = ThirdPartyImage::open(place, Limits::default()).unwrap_err();
+        let hint = error.hint().unwrap();
+        assert!(
+            hint.contains(expected) && !hint.contains("docker://docker"),
+            "{hint}"
+        );
+        assert!(
+            expected.contains("docker://") || !hint.contains("docker://"),
+            "{hint}"
+        );
+    }
+}

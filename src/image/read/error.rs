@@ -175,6 +175,23 @@ fn asked(wanted: Option<&str>) -> String {
     }
 }
 
+/// What to do with the name of something that is no path here.
+fn elsewhere(place: &str) -> String {
+    let paths = ["oci:", "oci-archive:", "docker-archive:", "dir:"];
+    if let Some(path) = paths.iter().find_map(|kind| place.strip_prefix(kind)) {
+        return format!("give the path alone: `{path}`");
+    }
+    if place.starts_with("https://") || place.starts_with("http://") {
+        return format!(
+            "download it first, such as by `curl --location --remote-name {place}`, and give the file"
+        );
+    }
+    let name = place.strip_prefix("docker://").unwrap_or(place);
+    format!(
+        "give a layout, or a tar of one; an image in a registry is pulled into a layout first, such as by `skopeo copy docker://{name} oci:pulled`"
+    )
+}
+
 /// How many of the images in a file are listed.
 const LISTED: usize = 20;
 
@@ -194,9 +211,7 @@ impl Error {
     /// What fixes it, where something does.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotThere { place } => Some(format!(
-                "give a layout, or a tar of one; an image in a registry is pulled into a layout first, such as by `skopeo copy docker://{place} oci:pulled`"
-            )),
+            Self::NotThere { place } => Some(elsewhere(place)),
             Self::Choice { image, there, .. } if there.len() > 1 => Some(format!(
                 "choose one of them: `{path}:NAME` or `{path}@DIGEST`",
                 path = image.display()
