@@ -211,10 +211,7 @@ fn main() -> ExitCode {
         Err(error) => ui.warn(&format!("an interrupt will not be reported: {error}")),
     }
     if cli.subcommand.needs_clone() && options::clone().is_none() {
-        ui.error(&anyhow::anyhow!(
-            "neither this directory nor this program is in a clone of relaysmith, whose pins and \
-             keys are needed: change to the clone, then run `cargo xtask ...`"
-        ));
+        ui.error(&anyhow::anyhow!(options::NO_CLONE));
         return ExitCode::FAILURE;
     }
     let result = match &cli.subcommand {

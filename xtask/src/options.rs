@@ -114,8 +114,15 @@ fn is_clone(root: &Path) -> bool {
     root.join("sources.toml").is_file() && root.join("keys/trust.toml").is_file()
 }
 
+/// What to do outside of every clone.
+pub(crate) const NO_CLONE: &str = "neither this directory nor this program is in a clone of \
+    relaysmith, whose pins and keys are needed: change to the clone, then run `cargo xtask ...`";
+
 /// Where a program of the relay's image is that was built on this machine, if it was.
 pub(crate) fn built(artifact: Artifact) -> anyhow::Result<Option<PathBuf>> {
+    if clone().is_none() {
+        anyhow::bail!(NO_CLONE);
+    }
     let request = Request {
         project: repository(),
         tor_version: None,
