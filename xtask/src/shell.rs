@@ -50,21 +50,31 @@ pub(crate) fn completions(args: &Completions, command: Command, ui: &Ui) -> Resu
 
 /// Writes the pages.
 pub(crate) fn man(args: &Man, command: Command, ui: &Ui) -> Result<ExitCode> {
-    let mut command = command.name("relaysmith").bin_name("relaysmith");
+    let command = command.name("relaysmith").bin_name("relaysmith");
+    let mut command = without_help(command);
     command.build();
     fs_err::create_dir_all(&args.out)?;
-    let subcommands = command
-        .get_subcommands()
-        .filter(|subcommand| subcommand.get_name() != "help");
-    let whole = std::iter::once(("relaysmith".to_owned(), &command));
-    let subcommands =
-        subcommands.map(|subcommand| (format!("relaysmith-{}", subcommand.get_name()), subcommand));
-    for (name, page) in whole.chain(subcommands) {
-        let mut text = Vec::new();
-        let page = clap_mangen::Man::new(page.clone()).title(&name);
-        page.render(&mut text)?;
-        let text = String::from_utf8(text).context("the text of a manual page")?;
-        write(&args.out.join(format!("{name}.1")), &text, args.force, ui)?;
-    }
+    pages("relaysmith", &command, args, ui)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Without the subcommands `help`, which have no page.
+fn without_help(command: Command) -> Command {
+    command
+        .disable_help_subcommand(true)
+        .mut_subcommands(without_help)
+}
+
+/// The page of a command, and those of its subcommands.
+fn pages(name: &str, command: &Command, args: &Man, ui: &Ui) -> Result<()> {
+    let mut text = Vec::new();
+    let page = clap_mangen::Man::new(command.clone()).title(name);
+    page.render(&mut text)?;
+    let text = String::from_utf8(text).context("the text of a manual page")?;
+    write(&args.out.join(format!("{name}.1")), &text, args.force, ui)?;
+    for subcommand in command.get_subcommands() {
+        let name = format!("{name}-{}", subcommand.get_name());
+        pages(&name, subcommand, args, ui)?;
+    }
+    Ok(())
 }

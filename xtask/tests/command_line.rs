@@ -93,6 +93,15 @@ fn a_manual_page_for_each_subcommand() {
         seen += 1;
     }
     assert!(seen > 20, "{seen}");
+    // And for theirs: a page names no other that is not there.
+    for file in fs_err::read_dir(temp.path()).unwrap() {
+        let text = fs_err::read_to_string(file.unwrap().path()).unwrap();
+        for line in text.lines().filter(|line| line.ends_with("(1)")) {
+            let name = line.replace('\\', "").replace("(1)", "");
+            let page = temp.path().join(format!("{name}.1"));
+            assert!(page.is_file(), "there is no page {name}");
+        }
+    }
 }
 
 /// What programs get of each kind of error, whole: a command line that is refused, an error of a
@@ -194,6 +203,16 @@ fn outside_of_a_clone() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("change to the clone"), "{said}");
+    // These need one only for the program that was built there.
+    for arguments in [
+        &["status", "./control.sock"][..],
+        &["family", "a", "--out", "family"],
+    ] {
+        let output = run(arguments, temp.path());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.contains("change to the clone"), "{said}");
+    }
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     assert!(run(&["plan"], &clone).status.success());
     // What needs no clone works without one.
