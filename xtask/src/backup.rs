@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 use relaysmith::host::identity::Identity;
+use serde_json::json;
 use torrc::UID;
 
 use crate::ui::Ui;
@@ -95,6 +96,7 @@ pub(crate) fn backup(args: &Backup, ui: &Ui) -> Result<ExitCode> {
         .with_context(|| format!("writing {}", args.out.display()))?;
     says(&identity, ui);
     ui.say(&format!("backup: {}", args.out.display()));
+    for_programs(&identity, "backup", &args.out, ui)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -140,7 +142,24 @@ fn place(identity: &Identity, to: &Path, uid: u32, ui: &Ui) -> Result<ExitCode> 
         "data: {}; next: `cargo xtask check-torrc` for its torrc, and `cargo xtask compose`",
         to.display()
     ));
+    for_programs(identity, "data", to, ui)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// With `--json`: what was copied to `place`, and what was not.
+fn for_programs(identity: &Identity, place: &str, path: &Path, ui: &Ui) -> Result<()> {
+    if !ui.wants_json() {
+        return Ok(());
+    }
+    ui.json(&json!({
+        "format": 1,
+        "relay": identity.fingerprint(),
+        "files": identity.paths().collect::<Vec<_>>(),
+        "left_out": identity.left_behind,
+        "unknown": identity.unknown,
+        "master_key_offline": identity.lacks_master_key(),
+        place: path,
+    }))
 }
 
 fn says(identity: &Identity, ui: &Ui) {

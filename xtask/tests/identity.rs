@@ -96,6 +96,39 @@ fn a_relay_moves_and_stays_itself() {
 }
 
 #[test]
+fn a_move_for_programs() {
+    let temp = tempfile::tempdir().unwrap();
+    let here = temp.path();
+    fs::create_dir_all(here.join("old/keys")).unwrap();
+    fs::create_dir(here.join("old/hidden_service")).unwrap();
+    for (file, text) in [
+        ("keys/secret_id_key", "x"),
+        ("lock", ""),
+        ("fingerprint", "a 65E4\n"),
+    ] {
+        fs::write(here.join("old").join(file), text).unwrap();
+    }
+    let uid = rustix::process::geteuid().as_raw().to_string();
+    let with = |arguments: &[&str]| {
+        let output = xtask(here, &[arguments, &["--json", "--uid", &uid]].concat());
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout)
+            .unwrap()
+            .to_string()
+    };
+    let all = [
+        with(&["import", "old", "--to", "new"]),
+        with(&["backup", "new", "--out", "file.tar"]),
+        with(&["restore", "file.tar", "--to", "newer"]),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    {"format":1,"relay":"a 65E4","files":["fingerprint","keys/secret_id_key"],"left_out":["lock"],"unknown":["hidden_service"],"master_key_offline":true,"data":"new"}
+    {"format":1,"relay":"a 65E4","files":["fingerprint","keys/secret_id_key"],"left_out":[],"unknown":[],"master_key_offline":true,"backup":"file.tar"}
+    {"format":1,"relay":"a 65E4","files":["fingerprint","keys/secret_id_key"],"left_out":[],"unknown":[],"master_key_offline":true,"data":"newer"}
+    "#);
+}
+
+#[test]
 fn a_family_is_made_once() {
     let Some(tor) = tor() else { return };
     let temp = tempfile::tempdir().unwrap();
