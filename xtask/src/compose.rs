@@ -1,6 +1,8 @@
 //! `compose`: torrc files in, the containers around them out.
 
+use std::fs::Permissions;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -145,7 +147,7 @@ struct Earlier {
 }
 
 /// Completes `args` with what a file that is replaced was told.
-fn kept(args: &Args, services: &[Service]) -> Args {
+fn kept(args: &Args, services: &[Service], ui: &Ui) -> Args {
     let mut args = args.clone();
     let Some(out) = args.out.clone().filter(|_| args.force) else {
         return args;
@@ -160,14 +162,30 @@ fn kept(args: &Args, services: &[Service]) -> Args {
         args.open_files = args.open_files.or(told.open_files);
         args.memory = args.memory.or(told.memory);
         args.data = args.data.or(told.data);
-        args.ipv6 = args.ipv6.or(told.ipv6);
-        let other_form = args.docker_run || args.systemd || args.swarm || args.kubernetes.is_some();
-        args.monitoring = (args.monitoring || told.monitoring) && !other_form;
-        args.notice = args.notice.or(told.notice).filter(|_| !other_form);
-        args.notice_image = args.notice_image.or(told.notice_image);
-        args.prometheus_image = args.prometheus_image.or(told.prometheus_image);
-        args.grafana_image = args.grafana_image.or(told.grafana_image);
-        if args.bind.is_empty() && [0, 1, args.torrc.len()].contains(&told.bind.len()) {
+        // What only a compose file has, and what orchestrators have not.
+        let orchestrated = args.swarm || args.kubernetes.is_some();
+        if args.docker_run || args.systemd || orchestrated {
+            let lost = [
+                (told.ipv6.is_some(), "--ipv6"),
+                (told.monitoring, "--monitoring"),
+                (told.notice.is_some(), "--notice"),
+                (orchestrated && !told.bind.is_empty(), "--bind"),
+            ];
+            for (_, option) in lost.into_iter().filter(|(told, _)| *told) {
+                ui.warn(&format!(
+                    "{option} of the file that was there is not kept: this form has no such thing"
+                ));
+            }
+        } else {
+            args.ipv6 = args.ipv6.or(told.ipv6);
+            args.monitoring |= told.monitoring;
+            args.notice = args.notice.or(told.notice);
+            args.notice_image = args.notice_image.or(told.notice_image);
+            args.prometheus_image = args.prometheus_image.or(told.prometheus_image);
+            args.grafana_image = args.grafana_image.or(told.grafana_image);
+        }
+        let fits = [0, 1, args.torrc.len()].contains(&told.bind.len());
+        if args.bind.is_empty() && fits && !orchestrated {
             args.bind = told.bind;
         }
     }
@@ -278,12 +296,14 @@ pub(crate) fn recorded_as(digest: &str) -> Option<Variant> {
 /// Reads the torrc files and writes what goes around them.
 pub(crate) fn run(args: &Args, ui: &Ui) -> Result<ExitCode> {
     let files = Read::all(&args.torrc)?;
-    let args = &kept(args, &read(args, &files)?);
+    let args = &kept(args, &read(args, &files)?, ui);
     let services = read(args, &files)?;
     has_what_is_wanted(&args.image, &services, ui)?;
     if ui.wants_json() {
         ui.json(&services)?;
-        return Ok(ExitCode::SUCCESS);
+        if args.out.is_none() {
+            return Ok(ExitCode::SUCCESS);
+        }
     }
     let header = command(args);
     if args.systemd {
@@ -371,7 +391,12 @@ fn monitored(args: &Args, services: &[Service], ui: &Ui) -> Result<Option<Monito
         .with_context(|| format!("finding {} from the root", out.display()))?;
     let directory = out.parent().unwrap_or(Path::new("/")).join("monitoring");
     for (path, text) in Monitoring::files(services)? {
-        write(&directory.join(path), &text, args.force, ui)?;
+        let path = directory.join(path);
+        write(&path, &text, args.force, ui)?;
+        // Prometheus and Grafana read it, as users of their own.
+        allow(&path, 0o644)?;
+        path.parent()
+            .map_or(Ok(()), |mounted| allow(mounted, 0o755))?;
     }
     let or = |image: &Option<String>, usual: &str| image.clone().unwrap_or(usual.to_owned());
     Ok(Some(Monitoring {
@@ -379,6 +404,14 @@ fn monitored(args: &Args, services: &[Service], ui: &Ui) -> Result<Option<Monito
         grafana: or(&args.grafana_image, GRAFANA),
         directory: HostPath::new(&directory)?,
     }))
+}
+
+/// Lets everybody do with `path` what `mode` says, whatever the umask was.
+fn allow(path: &Path, mode: u32) -> Result<()> {
+    if fs_err::metadata(path)?.permissions().mode() & 0o777 != mode {
+        fs_err::set_permissions(path, Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
 
 /// A torrc that was read, and what it may include.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -257,4 +258,108 @@ fn the_containers_follow_the_torrc() {
         "",
     );
     assert_eq!(code(&tagged), 2);
+}
+
+/// The first line of a file is the command that wrote it, also where an option of the file before
+/// is none of the new form.
+#[test]
+fn what_is_kept_fits_the_form() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().canonicalize().unwrap();
+    let page = ["--out", "config/torrc", "--notice-out", "page.html", "--metrics"];
+    assert_eq!(code(&torrc(&place, "exit", &page, "")), 0);
+    let image = format!("example.org/tor@sha256:{}", "0".repeat(64));
+    let with = |more: &[&str]| {
+        let usual = [
+            "compose",
+            "config/torrc",
+            "--image",
+            &image,
+            "--out",
+            "file",
+            "--force",
+        ];
+        xtask(&place, &[&usual, more].concat(), "")
+    };
+    for form in ["--docker-run", "--swarm", "--kubernetes"] {
+        let all = ["--bind=192.0.2.1", "--ipv6", "--memory=512", "--monitoring"];
+        let images = [
+            "--notice=page.html",
+            "--notice-image=b",
+            "--grafana-image=g",
+        ];
+        let first = with(&[&all[..], &images].concat());
+        assert_eq!(code(&first), 0, "{}", err(&first));
+        let second = with(&[form]);
+        assert_eq!(code(&second), 0, "{}", err(&second));
+        for lost in ["--ipv6", "--monitoring", "--notice"] {
+            let line = format!("warning: {lost} of the file that was there is not kept");
+            assert!(err(&second).contains(&line), "{}", err(&second));
+        }
+        let bound = err(&second).contains("warning: --bind of the file");
+        assert_eq!(bound, form != "--docker-run", "{}", err(&second));
+        let text = fs_err::read_to_string(place.join("file")).unwrap();
+        let line = text.lines().next().unwrap();
+        assert!(line.contains("--memory 512"), "{line}");
+        let words = line.strip_prefix("# cargo xtask ").unwrap().split(' ');
+        let words: Vec<&str> = words.chain(["--force"]).collect();
+        let again = xtask(&place, &words, "");
+        assert_eq!(code(&again), 0, "{line}: {}", err(&again));
+        assert_eq!(fs_err::read_to_string(place.join("file")).unwrap(), text);
+        fs_err::remove_file(place.join("file")).unwrap();
+    }
+}
+
+#[test]
+fn a_file_is_written_for_programs_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().canonicalize().unwrap();
+    assert_eq!(
+        code(&torrc(&place, "middle", &["--out", "config/torrc"], "")),
+        0
+    );
+    let image = format!("example.org/tor@sha256:{}", "0".repeat(64));
+    for (form, file) in [
+        (&["--out", "file"][..], "file"),
+        (
+            &["--out", "units", "--systemd"],
+            "units/tor-relay1.container",
+        ),
+    ] {
+        let usual = ["compose", "config/torrc", "--image", &image, "--json"];
+        let output = xtask(&place, &[&usual, form].concat(), "");
+        assert_eq!(code(&output), 0, "{}", err(&output));
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json[0]["name"], "tor-relay1");
+        assert!(place.join(file).is_file(), "{file}");
+    }
+}
+
+/// Prometheus and Grafana run as users of their own.
+#[test]
+fn others_can_read_what_monitors_even_if_the_umask_is_strict() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().canonicalize().unwrap();
+    let more = ["--metrics", "--out", "config/torrc"];
+    assert_eq!(code(&torrc(&place, "middle", &more, "")), 0);
+    let script =
+        "umask 077; exec \"$0\" compose config/torrc --image \"$1\" --monitoring --out file";
+    let status = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_xtask")])
+        .arg(format!("sha256:{}", "0".repeat(64)))
+        .current_dir(&place)
+        .status();
+    assert!(status.unwrap().success());
+    let mode = |path: &str| {
+        let metadata = fs_err::metadata(place.join("monitoring").join(path)).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    for (folder, file) in [
+        ("prometheus", "prometheus/prometheus.yml"),
+        ("prometheus", "prometheus/tor.rules.yml"),
+        ("grafana/datasources", "grafana/datasources/prometheus.yml"),
+        ("grafana/dashboards", "grafana/dashboards/tor.json"),
+    ] {
+        assert_eq!((mode(folder), mode(file)), (0o755, 0o644), "{file}");
+    }
 }
