@@ -62,6 +62,14 @@ pub enum Error {
         /// Who needs it.
         for_what: &'static str,
     },
+    /// A password in what a cluster shows to whoever may read its configuration.
+    #[error("{torrc} has `{option}`, which is no setting for a ConfigMap: many may read it")]
+    Secret {
+        /// The torrc.
+        torrc: String,
+        /// The option.
+        option: &'static str,
+    },
     /// What is no network of IPv6 addresses.
     #[error("`{given}` is not an IPv6 network such as fd00:1:2::/64, whose address ends in zeros")]
     Subnet {
@@ -132,6 +140,11 @@ impl Error {
             Self::LocalImage { .. } => {
                 "push it to a registry, and name it there: --image NAME@sha256:…".to_owned()
             }
+            Self::Secret { option, .. } => match *option {
+                "HashedControlPassword" => "delete the line: inside the pod, `arm` and the health check use tor's cookie",
+                _ => "delete the line, and reach the proxy without a password",
+            }
+            .to_owned(),
             Self::Binds { .. } => {
                 "give it once for all relays, or once for each in the order of their torrcs"
                     .to_owned()

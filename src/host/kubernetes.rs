@@ -43,7 +43,7 @@ fn data() -> String {
 /// The manifests of `services`, whose torrcs are `sources`.
 ///
 /// # Errors
-/// If the image is in no registry, or the ports are bound to addresses of a host.
+/// If the image is in no registry, or a torrc has a password.
 pub fn kubernetes(
     services: &[Service],
     sources: &[HostTorrc<'_>],
@@ -57,7 +57,7 @@ pub fn kubernetes(
                 for_what: "a cluster",
             });
         }
-        let files = configuration(service, source);
+        let files = configuration(service, source)?;
         let names: Vec<(String, String)> =
             files.keys().map(|path| (key(path), path.clone())).collect();
         documents.push(config_map(service, &files));
@@ -72,12 +72,21 @@ pub fn kubernetes(
 }
 
 /// The torrc and what it includes, by their paths below the configuration.
-fn configuration(service: &Service, source: &HostTorrc<'_>) -> BTreeMap<String, String> {
+fn configuration(
+    service: &Service,
+    source: &HostTorrc<'_>,
+) -> Result<BTreeMap<String, String>, Error> {
     let read = Recorder {
         files: source.files,
         read: RefCell::default(),
     };
-    facts(&source.path.display().to_string(), source.text, &read);
+    let name = source.path.display().to_string();
+    if let Some(option) = facts(&name, source.text, &read).secret {
+        return Err(Error::Secret {
+            torrc: name,
+            option,
+        });
+    }
     let mut files = read.read.take();
     let torrc = Path::new(&service.torrc);
     files.insert(torrc.to_owned(), source.text.to_vec());
@@ -89,7 +98,7 @@ fn configuration(service: &Service, source: &HostTorrc<'_>) -> BTreeMap<String, 
             .to_owned();
         Some((path, String::from_utf8_lossy(&text).into_owned()))
     };
-    files.into_iter().filter_map(below).collect()
+    Ok(files.into_iter().filter_map(below).collect())
 }
 
 /// Remembers what is read.

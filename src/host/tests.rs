@@ -258,6 +258,35 @@ fn an_image_of_one_machine_goes_nowhere_else() {
     assert!(matches!(refused, Err(Error::LocalImage { .. })));
 }
 
+/// Whoever may read a ConfigMap is not always who may read secrets.
+#[test]
+fn a_password_is_in_no_configuration_of_a_cluster() {
+    for line in [
+        "HashedControlPassword 16:872860B76453A77D60CA2BB8C1A7042072093276A3D701AD684053EC4C",
+        "Socks5ProxyPassword x\nSocks5ProxyUsername x\nSocks5Proxy 192.0.2.1:1080",
+    ] {
+        for included in [false, true] {
+            let file = [("/usr/local/etc/tor/torrc.d/10.conf", line)];
+            let files = Memory::from(&file[..]);
+            let include = "%include /usr/local/etc/tor/torrc.d/10.conf";
+            let more = if included { include } else { line };
+            let text = torrc("a", &format!("ORPort 9001\n{more}"));
+            let services = described(std::slice::from_ref(&text), &[], &files).unwrap();
+            let source = HostTorrc {
+                path: Path::new("/srv/tor/0/torrc"),
+                text: text.as_bytes(),
+                files: &files,
+            };
+            let refused = kubernetes(&services, &[source], Way::LoadBalancer);
+            let option = line.split(' ').next().unwrap();
+            assert!(
+                matches!(&refused, Err(Error::Secret { option: found, .. }) if *found == option),
+                "{refused:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_notice_is_an_exits() {
     let notice = |text: &str, bind: &[IpAddr]| {

@@ -266,7 +266,13 @@ fn the_containers_follow_the_torrc() {
 fn what_is_kept_fits_the_form() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().canonicalize().unwrap();
-    let page = ["--out", "config/torrc", "--notice-out", "page.html", "--metrics"];
+    let page = [
+        "--out",
+        "config/torrc",
+        "--notice-out",
+        "page.html",
+        "--metrics",
+    ];
     assert_eq!(code(&torrc(&place, "exit", &page, "")), 0);
     let image = format!("example.org/tor@sha256:{}", "0".repeat(64));
     let with = |more: &[&str]| {

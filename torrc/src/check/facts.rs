@@ -39,7 +39,17 @@ pub struct Facts {
     pub shutdown_wait: Option<u64>,
     /// Whether it starts the program that only the image with obfs4 has.
     pub wants_obfs4: bool,
+    /// An option of it that says a password, or what one can be guessed from.
+    pub secret: Option<&'static str>,
 }
+
+/// Options whose values nobody else may see.
+const SECRETS: [&str; 4] = [
+    "HashedControlPassword",
+    "HTTPProxyAuthenticator",
+    "HTTPSProxyAuthenticator",
+    "Socks5ProxyPassword",
+];
 
 /// Reads `text`, which `name` stands for, and what it includes of `files`.
 pub fn facts(name: &str, text: &[u8], files: &dyn Files) -> Facts {
@@ -59,6 +69,9 @@ pub fn facts(name: &str, text: &[u8], files: &dyn Files) -> Facts {
             let program = setting.value.split_ascii_whitespace().nth(2);
             program.is_some_and(|program| whole(program) == crate::LYREBIRD)
         }),
+        secret: SECRETS
+            .into_iter()
+            .find(|name| !config.all(name).is_empty()),
         shutdown_wait: wait.and_then(|setting| value::seconds(&setting.value)),
     }
 }
