@@ -17,6 +17,7 @@ const NOT_OF_THE_FILE: &[&str] = &[
     "options_init_from_torrc",
     // The volume and what the image's defaults put there, as there is none to ask with.
     "Directory /tordata",
+    "Unable to make /tordata",
     "Fixing permissions on directory /tordata",
     "Couldn't open \"/tordata/control-ports",
     "Writing /tordata/control-ports failed",
