@@ -14,6 +14,9 @@ use seccompiler::{
     SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
+/// `fchmodat2`, by the number that it has on every machine: `libc` does not name it on aarch64.
+const FCHMODAT2: c_long = 452;
+
 /// Allowed whatever the arguments. Not on it, among others: what mounts, traces, reads other
 /// processes' memory, loads code into the kernel or watches it; keys; namespaces; io_uring and
 /// userfaultfd; and memory that belongs to no process and so to no limit (memfd, System V).
@@ -49,7 +52,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_fchdir,
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
-    libc::SYS_fchmodat2,
+    FCHMODAT2,
     libc::SYS_fchown,
     libc::SYS_fchownat,
     libc::SYS_fcntl,
@@ -377,5 +380,7 @@ mod tests {
             assert!(!rules.contains_key(&call), "system call {call}");
         }
         program().unwrap();
+        #[cfg(target_arch = "x86_64")]
+        assert_eq!(FCHMODAT2, libc::SYS_fchmodat2);
     }
 }
