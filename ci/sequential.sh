@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # What one would type without relaysmith: the same compiler, flags, configure and make, one
 # component after the other with `make -jN`, for tor and for arm. The other side of ci/bench.sh.
-# Needs user namespaces, for the paths, and patch.
+# Needs user namespaces, for the paths, and patch, and an x86_64 machine, which it compiles for.
 #
 # usage: ci/sequential.sh DOWNLOADS FOLDER JOBS
 #   DOWNLOADS  a folder with the sources under their own names, and `epochs`: for each component its
 #              name and its date in seconds, as SOURCE_DATE_EPOCH has it
 #   FOLDER     an empty folder to work in
 set -euo pipefail
+if [[ $(uname -m) != x86_64 ]]; then
+    echo "error: this compiles for x86_64, on such a machine; here is $(uname -m)" >&2
+    exit 1
+fi
 recipes=$(cd "$(dirname "$0")/../src/build/recipe" && pwd)
 patches=$(cd "$(dirname "$0")/../patches" && pwd)
 downloads=$(realpath "$1") work=$(realpath "$2") jobs=$3
