@@ -218,9 +218,10 @@ fn plan_of(request: &Request<'_>, targets: &[Target], wanted: &[StepId]) -> Resu
     };
     let packages = match request.toolchain {
         Toolchain::Zig => None,
-        Toolchain::Debian => Some(Packages::load(
-            &request.project.join("toolchain-debian.toml"),
-        )?),
+        Toolchain::Debian => {
+            let file = request.project.join("toolchain-debian.toml");
+            Some(Packages::load(&file)?.on(std::env::consts::ARCH)?)
+        }
     };
     // A record and an SBOM are of no machine: they name the wheels for one, whichever are used.
     let named = manifest.clone().on(Target::X86_64.machine());

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use super::{Error, Evidence, Origin, Signature, Size, Source};
 use crate::base::LineError;
 
+/// The machine that all of them are for, in the words of `uname -m`.
+const MACHINE: &str = "x86_64";
+
 /// The version of the format that this code reads.
 const FORMAT: u64 = 1;
 
@@ -68,6 +71,21 @@ impl Packages {
         Self::parse(&fs_err::read_to_string(path)?, path)
     }
 
+    /// The same packages, if they run on a `machine` of that kind.
+    ///
+    /// # Errors
+    /// [`Error::DebianForOther`] if not.
+    pub fn on(self, machine: &str) -> Result<Self, Error> {
+        match machine {
+            MACHINE => Ok(self),
+            _ => Err(Error::DebianForOther {
+                version: self.version,
+                pinned: MACHINE.to_owned(),
+                machine: machine.to_owned(),
+            }),
+        }
+    }
+
     /// Reads `text`; `path` is for messages only.
     ///
     /// # Errors
@@ -94,7 +112,7 @@ impl Packages {
             Ok::<_, Error>(Arc::new(Source {
                 name: name.to_owned(),
                 version: version.to_owned(),
-                machine: Some("x86_64".to_owned()),
+                machine: Some(MACHINE.to_owned()),
                 file: file.rsplit('/').next().unwrap_or(file).to_owned(),
                 digest: digest.map_err(|error| wrong(0, format!("{name}: {error}")))?,
                 size: Size::Exactly(size),
@@ -140,5 +158,24 @@ impl Packages {
             index,
             packages,
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_can_run_them() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("toolchain-debian.toml");
+        let packages = || Packages::load(&path).unwrap();
+        let (version, x86) = (packages().version, packages().on("x86_64"));
+        assert_eq!(x86.unwrap(), packages());
+        let error = packages().on("aarch64").unwrap_err();
+        let says =
+            format!("Debian's clang {version} is pinned for x86_64, and this machine is aarch64");
+        assert_eq!(error.to_string(), says);
+        assert!(error.hint().unwrap().contains("leave `--toolchain debian`"));
     }
 }

@@ -45,6 +45,17 @@ pub enum Error {
         pinned: Vec<String>,
     },
 
+    /// Debian's packages are for machines of another kind.
+    #[error("Debian's clang {version} is pinned for {pinned}, and this machine is {machine}")]
+    DebianForOther {
+        /// Its version.
+        version: String,
+        /// The machine that it runs on, in the words of `uname -m`.
+        pinned: String,
+        /// The machine at hand.
+        machine: String,
+    },
+
     /// The manifest cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -57,6 +68,11 @@ impl Error {
             Self::VersionNotPinned { name, .. } => Some(format!(
                 "choose one of these, or add a `[[source]]` for {name} with its digest to sources.toml"
             )),
+            Self::DebianForOther { .. } => Some(
+                "leave `--toolchain debian` out: the usual compiler gives the same bytes, and is \
+                 pinned for aarch64 too"
+                    .to_owned(),
+            ),
             Self::Manifest(_)
             | Self::NotPinned { .. }
             | Self::MachineNotPinned { .. }
