@@ -27,9 +27,16 @@ fn plan(source: impl Fn(&str) -> Arc<Source>) -> Plan {
 }
 
 fn plan_in(userland: &Userland, source: impl Fn(&str) -> Arc<Source>) -> Plan {
-    let project = Path::new(".");
-    let source = |name: &str| Some(source(name));
-    Plan::new(&[StepId::Tor], Target::X86_64, userland, project, source).unwrap()
+    let order = Order {
+        wanted: &[StepId::Tor],
+        targets: &[Target::X86_64],
+        native: Target::X86_64,
+        userland,
+        named: Vec::new(),
+        packages: None,
+        project: Path::new("."),
+    };
+    Plan::of(order, |name| Some(source(name))).unwrap()
 }
 
 fn keys(plan: &Plan) -> Vec<(&str, &str)> {
@@ -220,13 +227,16 @@ fn what_links_for_aarch64_needs_the_runtime() {
 #[test]
 fn the_tools_of_a_root_run_on_this_machine() {
     let alpine = Userland::Alpine { version: None };
-    let plan = Plan::new(
-        &[StepId::Zlib, StepId::Tor],
-        Target::Aarch64,
-        &alpine,
-        Path::new("."),
-        |name| Some(pin(name)),
-    );
+    let order = Order {
+        wanted: &[StepId::Zlib, StepId::Tor],
+        targets: &[Target::Aarch64],
+        native: Target::X86_64,
+        userland: &alpine,
+        named: Vec::new(),
+        packages: None,
+        project: Path::new("."),
+    };
+    let plan = Plan::of(order, |name| Some(pin(name)));
     let plan = plan.unwrap();
     let native = plan.place_for(recipe::LIBC, Target::X86_64).unwrap();
     let needs = |name| &plan.steps[plan.place(name).unwrap()].needs;
