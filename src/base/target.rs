@@ -12,6 +12,9 @@ pub enum Target {
     X86_64,
     /// 64-bit Arm.
     Aarch64,
+    /// 64-bit RISC-V. Images are built for it, but nothing is built on it: nobody delivers a compiler
+    /// for it that is pinned.
+    Riscv64,
 }
 
 /// A text that names no known target.
@@ -24,7 +27,7 @@ pub struct ParseTargetError {
 
 impl Target {
     /// Every target.
-    pub const ALL: [Self; 2] = [Self::X86_64, Self::Aarch64];
+    pub const ALL: [Self; 3] = [Self::X86_64, Self::Aarch64, Self::Riscv64];
 
     /// The one whose programs run on this machine, if there is one.
     pub fn native() -> Option<Self> {
@@ -45,6 +48,7 @@ impl Target {
         match self {
             Self::X86_64 => "x86_64-linux-musl",
             Self::Aarch64 => "aarch64-linux-musl",
+            Self::Riscv64 => "riscv64-linux-musl",
         }
     }
 
@@ -53,6 +57,7 @@ impl Target {
         match self {
             Self::X86_64 => "x86_64",
             Self::Aarch64 => "aarch64",
+            Self::Riscv64 => "riscv64",
         }
     }
 
@@ -62,6 +67,7 @@ impl Target {
         match self {
             Self::X86_64 => "x86_64-pc-linux-gnu",
             Self::Aarch64 => "aarch64-pc-linux-gnu",
+            Self::Riscv64 => "riscv64-pc-linux-gnu",
         }
     }
 
@@ -70,6 +76,7 @@ impl Target {
         match self {
             Self::X86_64 => "linux/amd64",
             Self::Aarch64 => "linux/arm64",
+            Self::Riscv64 => "linux/riscv64",
         }
     }
 
@@ -78,7 +85,13 @@ impl Target {
         match self {
             Self::X86_64 => "amd64",
             Self::Aarch64 => "arm64",
+            Self::Riscv64 => "riscv64",
         }
+    }
+
+    /// Whether `long double` has 128 bits, for which the processor has no instructions.
+    pub fn long_double_has_128_bits(self) -> bool {
+        self != Self::X86_64
     }
 }
 
@@ -141,6 +154,13 @@ mod tests {
             "aarch64-pc-linux-gnu",
             "linux/arm64",
         ];
+        let riscv64 = [
+            "riscv64-linux-musl",
+            "riscv64",
+            "riscv64-pc-linux-gnu",
+            "linux/riscv64",
+        ];
+        assert_eq!(names(Target::Riscv64), riscv64);
         assert_eq!(names(Target::X86_64), x86_64);
         assert_eq!(names(Target::Aarch64), aarch64);
     }
@@ -152,7 +172,7 @@ mod tests {
         }
         assert_eq!(
             "x86_64".parse::<Target>().unwrap_err().to_string(),
-            "`x86_64` is not a target: expected `x86_64-linux-musl` or `aarch64-linux-musl`"
+            "`x86_64` is not a target: expected `x86_64-linux-musl` or `aarch64-linux-musl` or `riscv64-linux-musl`"
         );
     }
 }

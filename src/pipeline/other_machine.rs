@@ -18,7 +18,7 @@ const COMPILED: [StepId; 3] = [StepId::Zlib, StepId::Zstd, StepId::Libevent];
 pub fn other_machine() -> Target {
     match Target::usual() {
         Target::X86_64 => Target::Aarch64,
-        Target::Aarch64 => Target::X86_64,
+        Target::Aarch64 | Target::Riscv64 => Target::X86_64,
     }
 }
 

@@ -1,4 +1,4 @@
-# The arithmetic of `long double`, which has 128 bits on aarch64 and no instructions.
+# The arithmetic of `long double`, which has 128 bits on aarch64 and riscv64 and no instructions.
 cd compiler-rt/lib/builtins
 make -f - <<'END'
 names = addtf3 comparetf2 divtf3 extenddftf2 extendsftf2 fixtfdi fixtfsi fixunstfdi fixunstfsi \

@@ -8,6 +8,7 @@ go telemetry off
 case $TARGET in
 x86_64-*) arch=amd64 ;;
 aarch64-*) arch=arm64 ;;
+riscv64-*) arch=riscv64 ;;
 *)
     echo "error: no GOARCH is known for $TARGET" >&2
     exit 1

@@ -25,8 +25,8 @@ pub use self::step_id::StepId;
 /// [`BUILT_TOOLS`]. Its script needs no tool that Alpine lacks.
 pub const LIBC: StepId = StepId::Musl;
 
-/// What clang calls for numbers that the processor has no instructions for: on aarch64, `long
-/// double`, in which musl's `printf` calculates. On x86-64 nothing calls any of it.
+/// What clang calls for numbers that the processor has no instructions for: on aarch64 and
+/// riscv64, `long double`, in which musl's `printf` calculates. On x86-64 nothing calls any of it.
 pub const RUNTIME: StepId = StepId::CompilerRt;
 
 /// Every component, those on the longest way to the image first: of the steps that can
@@ -279,11 +279,11 @@ impl Recipe {
             }
         };
         let links = self.needs.contains(&LIBC) && self.name != RUNTIME;
-        let runtime = links && target == Target::Aarch64;
+        let runtime = links && target.long_double_has_128_bits();
         let mut all: Vec<Need> = self.needs.iter().copied().map(of).collect();
         all.extend(runtime.then(|| of(RUNTIME)));
         if self.is_helped(target, native) {
-            let compiles = self.compiles_here(target, native) && native == Target::Aarch64;
+            let compiles = self.compiles_here(target, native) && native.long_double_has_128_bits();
             let cross = self.cross.iter().copied();
             all.extend(cross.chain(compiles.then_some(RUNTIME)).map(|name| Need {
                 name,

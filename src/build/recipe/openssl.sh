@@ -3,6 +3,7 @@
 case $TARGET in
 x86_64-*) platform=linux-x86_64 ;;
 aarch64-*) platform=linux-aarch64 ;;
+riscv64-*) platform=linux64-riscv64 ;;
 esac
 perl ./Configure $platform --prefix=/usr/local --openssldir=/usr/local/etc/ssl --libdir=lib \
     no-shared no-module no-dso no-engine no-legacy no-apps no-docs no-tests \

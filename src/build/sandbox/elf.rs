@@ -128,6 +128,7 @@ impl<'a> Program<'a> {
         let expected = match target {
             Target::X86_64 => elf::EM_X86_64,
             Target::Aarch64 => elf::EM_AARCH64,
+            Target::Riscv64 => elf::EM_RISCV,
         };
         let got = self.header.e_machine(LittleEndian);
         if got != expected {

@@ -68,6 +68,7 @@ const KEPT: &[&str] = &[
     "lib/include",
     "lib/libc/include/aarch64-linux-any",
     "lib/libc/include/any-linux-any",
+    "lib/libc/include/riscv-linux-any",
     "lib/libc/include/x86-linux-any",
 ];
 
@@ -76,6 +77,7 @@ const HEADERS: &[(&str, &str)] = &[
     ("lib/include", "include/clang"),
     ("lib/libc/include/aarch64-linux-any", "include/aarch64"),
     ("lib/libc/include/any-linux-any", "include/linux"),
+    ("lib/libc/include/riscv-linux-any", "include/riscv64"),
     ("lib/libc/include/x86-linux-any", "include/x86_64"),
 ];
 
@@ -192,9 +194,9 @@ impl Toolchain {
         let clang = self.programs().clang;
         let machine = target.machine();
         let libc = format!("/deps/{prefix}{}", recipe::LIBC);
-        let runtime = match target {
-            Target::X86_64 => String::new(),
-            Target::Aarch64 => format!(" /deps/{prefix}{}/lib/libbuiltins.a", recipe::RUNTIME),
+        let runtime = match target.long_double_has_128_bits() {
+            true => format!(" /deps/{prefix}{}/lib/libbuiltins.a", recipe::RUNTIME),
+            false => String::new(),
         };
         format!(
             r#"#!/tools/sh
@@ -258,7 +260,7 @@ mod tests {
             assert!(text.contains(&format!("--target={native}")));
             assert!(text.contains("/deps/build-musl/lib/libc.a"));
             let runtime = text.contains("/deps/build-compiler-rt/");
-            assert_eq!(runtime, native == Target::Aarch64);
+            assert_eq!(runtime, native.long_double_has_128_bits());
         }
     }
 

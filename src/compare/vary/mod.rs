@@ -221,7 +221,7 @@ pub const VARIATIONS: [Variation; 19] = [
     },
     Variation {
         name: "build-machine",
-        what: "zlib, zstd and libevent, for both platforms, by the other machine's compiler",
+        what: "zlib, zstd and libevent, for every platform, by the other machine's compiler",
         round: Round::Emulated,
         ..NONE
     },

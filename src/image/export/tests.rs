@@ -45,7 +45,7 @@ fn exported(folder: &Path, targets: [Target; 2]) -> Exported {
 #[test]
 fn the_index_of_two_small_images_has_its_digest() {
     let folder = tempfile::tempdir().unwrap();
-    let first = exported(folder.path(), Target::ALL);
+    let first = exported(folder.path(), [Target::X86_64, Target::Aarch64]);
     // Whoever reads the layout finds this file under this digest.
     let hex = first.digest.hex();
     let text = fs_err::read_to_string(first.layout.join("blobs/sha256").join(hex)).unwrap();
@@ -69,7 +69,7 @@ fn the_index_of_two_small_images_has_its_digest() {
 #[test]
 fn a_platform_chooses_one_of_several() {
     let folder = tempfile::tempdir().unwrap();
-    let exported = exported(folder.path(), Target::ALL);
+    let exported = exported(folder.path(), [Target::X86_64, Target::Aarch64]);
     let open_at = |place: &str| ThirdPartyImage::open(place, Limits::default());
     for place in [&exported.layout, &exported.archive] {
         let place = place.to_str().unwrap();
@@ -110,7 +110,7 @@ fn a_platform_chooses_one_of_several() {
 #[test]
 fn docker_has_a_name_for_each_platform() {
     let folder = tempfile::tempdir().unwrap();
-    let exported = exported(folder.path(), Target::ALL);
+    let exported = exported(folder.path(), [Target::X86_64, Target::Aarch64]);
     let file = fs_err::File::open(&exported.archive).unwrap();
     let mut archive = tar::Archive::new(file);
     let mut entries = archive.entries().unwrap().map(Result::unwrap);

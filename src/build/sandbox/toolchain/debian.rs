@@ -22,6 +22,7 @@ const LINUX: &str = "linux-libc-dev";
 const HEADERS: &[(&str, &str)] = &[
     ("include", "include/linux"),
     ("lib/linux/uapi/arm64", "include/aarch64"),
+    ("lib/linux/uapi/riscv", "include/riscv64"),
     ("lib/linux/uapi/x86", "include/x86_64"),
 ];
 
