@@ -19,7 +19,7 @@ loadable() {
 
 load() {
     local path
-    path=$(loadable "$1")
+    path=$(loadable "$1") || return
     docker load --quiet --input "$path" | sed -n 's/^Loaded image: //p' |
         grep -- "${PLATFORM:+-${PLATFORM##*/}}\$"
 }
