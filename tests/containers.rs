@@ -314,7 +314,7 @@ fn the_disk_is_limited_as_a_whole(fixture: &Fixture, program: Program) {
     let error = fixture.run(&job).unwrap_err();
     let said = error.to_string();
     assert!(
-        said.starts_with("fails-full: ended because it wrote more than 30000000 bytes"),
+        said.starts_with("fails-full: stopped because it wrote more than 30000000 bytes"),
         "{said}"
     );
     let hint = error.hint().unwrap();
