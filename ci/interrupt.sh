@@ -23,7 +23,7 @@ mkdir -m 700 "$place/cache"
 cp -R "$cache/downloads" "$place/cache/"
 
 for width in 80 133; do
-    for moment in 'unpack the compiler[^:]*$' 'build [a-z0-9. -]+ [^a-z:.]* [0-9]+s'; do
+    for moment in '\[1/[0-9]+\] unpack the compiler[^:]*$' '\[[0-9]+/[0-9]+\] build [a-z0-9. -]+ [^a-z:.]* [0-9]+s'; do
         rm -rf "$place/cache/built"
         window "$width" 24 xterm-256color \
             "target/debug/xtask build-image --offline --without-arm --cache-dir $place/cache --out $place/dist"

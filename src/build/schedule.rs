@@ -6,7 +6,7 @@ mod found;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use fs_err as fs;
@@ -143,6 +143,8 @@ impl Builder<'_> {
                 workspace: &workspace,
                 clock: &clock,
                 timings: &timings,
+                begun: &AtomicUsize::new(0),
+                steps: missing.iter().filter(|missing| **missing).count(),
             };
             built = run.make(&before, built, &missing, &*engine)?;
         }
@@ -160,6 +162,9 @@ struct Run<'a> {
     workspace: &'a Workspace,
     clock: &'a Clock,
     timings: &'a Mutex<Vec<Timing>>,
+    /// How many steps have begun, and how many there are to make.
+    begun: &'a AtomicUsize,
+    steps: usize,
 }
 
 impl Run<'_> {
@@ -248,7 +253,9 @@ impl Running<'_> {
             }
             .into());
         };
-        let task = self.builder.progress.begin(&self.title(), None);
+        let number = self.run.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        let title = format!("[{number}/{}] {}", self.run.steps, self.title());
+        let task = self.builder.progress.begin(&title, None);
         let begun = self.run.clock.elapsed();
         let name = format!("{}-{}", self.step.name, self.step.target);
         let folder = self.run.workspace.path().join(name);

@@ -262,7 +262,7 @@ impl Progress for Ui {
                 Some(_) => {
                     "{prefix:24} {bar:24} {decimal_bytes:>9}/{decimal_total_bytes:9} {wide_msg}"
                 }
-                None => "{prefix:24} {spinner} {elapsed} {wide_msg}",
+                None => "{prefix:32} {spinner} {elapsed} {wide_msg}",
             };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("━╸ "));
