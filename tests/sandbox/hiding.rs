@@ -25,10 +25,16 @@ fn what_is_hidden_counts() {
         sleep 60'";
     let endless = "perl -e 'for (1..3000) { mkdir \"d\"; chdir \"d\" or die } sleep 60'";
     // Linux: the first thread may end and leave the others, and its files with them.
-    let headless = "perl -Mthreads -e 'threads->create(sub { for my $at (1..20) { \
-        open($f[$at], \">\", \"x\") or die; unlink \"x\"; \
-        for (1..4) { syswrite($f[$at], \"a\" x 1000000) } } sleep 60 }); syscall(60, 0)'";
-    let log = "perl -e 'syscall(285, 1, 1, 0, 80_000_000) == 0 or die \"$!\\n\"; sleep 60'";
+    let headless = format!(
+        "perl -Mthreads -e 'threads->create(sub {{ for my $at (1..20) {{ \
+         open($f[$at], \">\", \"x\") or die; unlink \"x\"; \
+         for (1..4) {{ syswrite($f[$at], \"a\" x 1000000) }} }} sleep 60 }}); syscall({}, 0)'",
+        libc::SYS_exit
+    );
+    let log = format!(
+        "perl -e 'syscall({}, 1, 1, 0, 80_000_000) == 0 or die \"$!\\n\"; sleep 60'",
+        libc::SYS_fallocate
+    );
     let mut failed = Vec::new();
     let empty = "perl -e 'for (1..20_000) { open(my $f, \">\", \"f$_\") or die } sleep 60'";
     for (what, script) in [
@@ -38,8 +44,8 @@ fn what_is_hidden_counts() {
             "in a folder that nobody may read",
             format!("mkdir h; chmod 333 h; {}", fill("\"h/$at\"")),
         ),
-        ("in the files of a thread", headless.to_owned()),
-        ("behind the end of the log", log.to_owned()),
+        ("in the files of a thread", headless),
+        ("behind the end of the log", log),
         ("in files without a byte", empty.to_owned()),
     ] {
         let fixture = Fixture::new();
@@ -77,10 +83,11 @@ fn a_process_that_cannot_be_looked_into_counts() {
 #[test]
 fn memory_of_a_process_without_its_first_thread_counts() {
     let fixture = Fixture::new();
-    let mut job = fixture.job(
-        "for i in 1 2 3 4 5 6; do perl -Mthreads -e 'threads->create(sub { sleep 2; my $n = 50_000_000; \
-         $x = \"a\" x $n; sleep 60 }); syscall(60, 0)' & done; sleep 60",
-    );
+    let mut job = fixture.job(&format!(
+        "for i in 1 2 3 4 5 6; do perl -Mthreads -e 'threads->create(sub {{ sleep 2; my $n = 50_000_000; \
+         $x = \"a\" x $n; sleep 60 }}); syscall({}, 0)' & done; sleep 60",
+        libc::SYS_exit
+    ));
     job.limits.memory = 200_000_000;
     job.limits.time = Duration::from_secs(40);
     let error = fixture.run(&job).unwrap_err();
