@@ -251,13 +251,16 @@ impl Error {
                     key(parameter)
                 ),
             },
+            Self::PolicyRead(_) => "choose `reduced`, `web`, `full` or `guide-2016`, or write one rule \
+                a line, such as `accept *:443`, into a file and name it"
+                .to_owned(),
             Self::PolicyOpen { .. } => {
                 "add the line `reject *:*`: tor's default policy would follow otherwise, and it \
                  opens most ports"
                     .to_owned()
             }
             Self::FamilyId { .. } => {
-                "`cargo xtask family NAME --out family` makes a family key and prints its identity"
+                "`cargo xtask family NAME --out family` creates a family key and prints its identity"
                     .to_owned()
             }
             Self::HashedPassword => {

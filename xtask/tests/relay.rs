@@ -369,3 +369,12 @@ fn others_can_read_what_monitors_even_if_the_umask_is_strict() {
         assert_eq!((mode(folder), mode(file)), (0o755, 0o644), "{file}");
     }
 }
+
+#[test]
+fn a_policy_that_is_no_file_is_told_what_there_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let refused = torrc(directory.path(), "exit", &["--exit-policy", "web,ssh"], "");
+    assert_eq!(code(&refused), 1);
+    let said = err(&refused);
+    assert!(said.contains("hint: choose `reduced`, `web`"), "{said}");
+}
