@@ -24,7 +24,7 @@ expect() {
 
 expect 0 'same as hashes/'
 record=$(sed -n 's/.*same as \(hashes.*json\).*/\1/p' out)
-expect 0 "but for what follows from --uid 12345" --uid 12345
+expect 0 "except for what --uid 12345 changes" --uid 12345
 
 # Another tor than the one that is built here.
 sed -i '0,/"bin\/tor": "sha256:..../s//"bin\/tor": "sha256:0000/' "$record"
