@@ -11,72 +11,121 @@ use relaysmith::build::sandbox::{Error, Job, Sandbox as _};
 
 use super::fixture::Fixture;
 
-/// System calls by their numbers on x86_64, with arguments that would do no harm. Each must not
-/// be there at all.
-#[cfg(target_arch = "x86_64")]
-const CALLS: &[(&str, &str)] = &[
-    ("ptrace", "101, 0, 0, 0, 0"),
-    ("mount", "165, \"x\", \"/tmp\", \"tmpfs\", 0, 0"),
-    ("umount2", "166, \"/tmp\", 2"),
-    ("pivot_root", "155, \"/tmp\", \"/tmp\""),
-    ("chroot", "161, \"/tmp\""),
-    ("unshare(CLONE_NEWUSER)", "272, 0x10000000"),
-    ("unshare(0)", "272, 0"),
-    ("clone(CLONE_NEWUSER)", "56, 0x10000011, 0, 0, 0, 0"),
-    ("clone(CLONE_NEWNS)", "56, 0x00020011, 0, 0, 0, 0"),
-    ("clone3", "435, 0, 0"),
-    ("setns", "308, 0, 0"),
-    ("add_key", "248, \"user\", \"x\", \"y\", 1, -3"),
-    ("request_key", "249, \"user\", \"x\", 0, 0"),
-    ("keyctl(KEYCTL_GET_KEYRING_ID)", "250, 0, -3, 0"),
-    ("bpf", "321, 0, 0, 0"),
-    ("perf_event_open", "298, 0, 0, 0, 0, 0"),
-    ("userfaultfd", "323, 0"),
-    ("io_uring_setup", "425, 1, 0"),
-    ("init_module", "175, 0, 0, \"\""),
-    ("finit_module", "313, 0, \"\", 0"),
-    ("delete_module", "176, \"x\", 0"),
-    ("kexec_load", "246, 0, 0, 0, 0"),
-    ("reboot", "169, 0, 0, 0, 0"),
-    ("syslog", "103, 10, 0, 0"),
-    ("swapon", "167, \"x\", 0"),
-    ("settimeofday", "164, 0, 0"),
-    ("process_vm_readv", "310, 1, 0, 0, 0, 0, 0"),
-    ("kcmp", "312, 1, 1, 0, 0, 0"),
-    ("pidfd_getfd", "438, 0, 0, 0"),
-    ("open_tree", "428, 0, \"/\", 0"),
-    ("fsopen", "430, \"tmpfs\", 0"),
-    ("open_by_handle_at", "304, 0, 0, 0"),
-    ("memfd_create", "319, \"x\", 0"),
-    ("shmget", "29, 0, 4096, 0x3b6"),
-    ("msgget", "68, 0, 0x3b6"),
-    ("setxattr", "188, \"/build\", \"user.x\", \"y\", 1, 0"),
-    ("seccomp", "317, 2, 0, 0"),
-    ("personality(ADDR_COMPAT_LAYOUT)", "135, 0x0200000"),
-    ("socket(AF_NETLINK)", "41, 16, 3, 0"),
-    ("socket(AF_PACKET)", "41, 17, 3, 0"),
-    ("socket(AF_ALG)", "41, 38, 5, 0"),
-    ("socket(AF_VSOCK)", "41, 40, 1, 0"),
-    ("ioctl(TIOCSTI)", "16, 0, 0x5412, \"x\""),
-    ("ioctl(TIOCLINUX)", "16, 0, 0x541c, \"x\""),
-    ("ioctl(TIOCSCTTY)", "16, 0, 0x540e, 1"),
-    ("ioctl(TIOCSTI) in 64 bits", "16, 0, 0x100005412, \"x\""),
-    ("mknod(a device)", "133, \"/build/d\", 0x21b6, 0x105"),
-    ("getpid of x32", "0x40000027"),
+/// System calls, with arguments that would do no harm, after the number that each has on this
+/// machine. Each must not be there at all.
+const CALLS: &[(&str, libc::c_long, &str)] = &[
+    ("ptrace", libc::SYS_ptrace, "0, 0, 0, 0"),
+    ("mount", libc::SYS_mount, "\"x\", \"/tmp\", \"tmpfs\", 0, 0"),
+    ("umount2", libc::SYS_umount2, "\"/tmp\", 2"),
+    ("pivot_root", libc::SYS_pivot_root, "\"/tmp\", \"/tmp\""),
+    ("chroot", libc::SYS_chroot, "\"/tmp\""),
+    ("unshare(CLONE_NEWUSER)", libc::SYS_unshare, "0x10000000"),
+    ("unshare(0)", libc::SYS_unshare, "0"),
+    (
+        "clone(CLONE_NEWUSER)",
+        libc::SYS_clone,
+        "0x10000011, 0, 0, 0, 0",
+    ),
+    (
+        "clone(CLONE_NEWNS)",
+        libc::SYS_clone,
+        "0x00020011, 0, 0, 0, 0",
+    ),
+    ("clone3", libc::SYS_clone3, "0, 0"),
+    ("setns", libc::SYS_setns, "0, 0"),
+    (
+        "add_key",
+        libc::SYS_add_key,
+        "\"user\", \"x\", \"y\", 1, -3",
+    ),
+    (
+        "request_key",
+        libc::SYS_request_key,
+        "\"user\", \"x\", 0, 0",
+    ),
+    (
+        "keyctl(KEYCTL_GET_KEYRING_ID)",
+        libc::SYS_keyctl,
+        "0, -3, 0",
+    ),
+    ("bpf", libc::SYS_bpf, "0, 0, 0"),
+    (
+        "perf_event_open",
+        libc::SYS_perf_event_open,
+        "0, 0, 0, 0, 0",
+    ),
+    ("userfaultfd", libc::SYS_userfaultfd, "0"),
+    ("io_uring_setup", libc::SYS_io_uring_setup, "1, 0"),
+    ("init_module", libc::SYS_init_module, "0, 0, \"\""),
+    ("finit_module", libc::SYS_finit_module, "0, \"\", 0"),
+    ("delete_module", libc::SYS_delete_module, "\"x\", 0"),
+    ("kexec_load", libc::SYS_kexec_load, "0, 0, 0, 0"),
+    ("reboot", libc::SYS_reboot, "0, 0, 0, 0"),
+    ("syslog", libc::SYS_syslog, "10, 0, 0"),
+    ("swapon", libc::SYS_swapon, "\"x\", 0"),
+    ("settimeofday", libc::SYS_settimeofday, "0, 0"),
+    (
+        "process_vm_readv",
+        libc::SYS_process_vm_readv,
+        "1, 0, 0, 0, 0, 0",
+    ),
+    ("kcmp", libc::SYS_kcmp, "1, 1, 0, 0, 0"),
+    ("pidfd_getfd", libc::SYS_pidfd_getfd, "0, 0, 0"),
+    ("open_tree", libc::SYS_open_tree, "0, \"/\", 0"),
+    ("fsopen", libc::SYS_fsopen, "\"tmpfs\", 0"),
+    ("open_by_handle_at", libc::SYS_open_by_handle_at, "0, 0, 0"),
+    ("memfd_create", libc::SYS_memfd_create, "\"x\", 0"),
+    ("shmget", libc::SYS_shmget, "0, 4096, 0x3b6"),
+    ("msgget", libc::SYS_msgget, "0, 0x3b6"),
+    (
+        "setxattr",
+        libc::SYS_setxattr,
+        "\"/build\", \"user.x\", \"y\", 1, 0",
+    ),
+    ("seccomp", libc::SYS_seccomp, "2, 0, 0"),
+    (
+        "personality(ADDR_COMPAT_LAYOUT)",
+        libc::SYS_personality,
+        "0x0200000",
+    ),
+    ("socket(AF_NETLINK)", libc::SYS_socket, "16, 3, 0"),
+    ("socket(AF_PACKET)", libc::SYS_socket, "17, 3, 0"),
+    ("socket(AF_ALG)", libc::SYS_socket, "38, 5, 0"),
+    ("socket(AF_VSOCK)", libc::SYS_socket, "40, 1, 0"),
+    ("ioctl(TIOCSTI)", libc::SYS_ioctl, "0, 0x5412, \"x\""),
+    ("ioctl(TIOCLINUX)", libc::SYS_ioctl, "0, 0x541c, \"x\""),
+    ("ioctl(TIOCSCTTY)", libc::SYS_ioctl, "0, 0x540e, 1"),
+    (
+        "ioctl(TIOCSTI) in 64 bits",
+        libc::SYS_ioctl,
+        "0, 0x100005412, \"x\"",
+    ),
+    #[cfg(target_arch = "x86_64")]
+    (
+        "mknod(a device)",
+        libc::SYS_mknod,
+        "\"/build/d\", 0x21b6, 0x105",
+    ),
+    (
+        "mknodat(a device)",
+        libc::SYS_mknodat,
+        "-100, \"/build/d\", 0x21b6, 0x105",
+    ),
+    #[cfg(target_arch = "x86_64")]
+    ("getpid of x32", 0x4000_0027, ""),
 ];
 
 // Guards: B3.
-#[cfg(target_arch = "x86_64")]
 #[test]
 fn system_calls_that_a_build_does_not_need_do_not_exist() {
     let fixture = Fixture::new();
     let lines: String = CALLS
         .iter()
-        .map(|(name, call)| format!("perl -e 'my ($n, @a) = ({call}); $! = 0; syscall($n, @a); print \"{name}: $!\\n\"'\n"))
+        .map(|(name, number, arguments)| format!("perl -e 'my @a = ({arguments}); $! = 0; syscall({number}, @a); print \"{name}: $!\\n\"'\n"))
         .collect();
     let printed = fixture.prints(&lines);
     let expected: String = (CALLS.iter())
-        .map(|(name, _)| format!("{name}: Function not implemented\n"))
+        .map(|(name, ..)| format!("{name}: Function not implemented\n"))
         .collect();
     assert_eq!(printed, expected);
 }
