@@ -51,9 +51,13 @@ fn what_is_hidden_counts() {
         let fixture = Fixture::new();
         let mut job = fixture.job(&script);
         job.limits.disk = 30_000_000;
-        job.limits.time = Duration::from_secs(20);
+        // On a slow machine it takes long to add up sizes, and so they are added up more rarely.
+        job.limits.time = Duration::from_secs(50);
         match fixture.run(&job).unwrap_err() {
             Error::DiskFull { .. } | Error::LogFull { .. } | Error::Hides { .. } => {}
+            // On a tmpfs the kernel itself refuses what is behind the end, as it is too much for
+            // one file.
+            Error::Failed { tail, .. } if tail.contains("File size limit exceeded") => {}
             error => failed.push(format!("{what}: {error}")),
         }
         relaysmith::base::remove::remove(&job.build).unwrap();
