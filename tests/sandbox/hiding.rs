@@ -51,7 +51,7 @@ fn what_is_hidden_counts() {
         let fixture = Fixture::new();
         let mut job = fixture.job(&script);
         job.limits.disk = 30_000_000;
-        // On a slow machine it takes long to add up sizes, and so they are added up more rarely.
+        // A slow machine adds up sizes more rarely.
         job.limits.time = Duration::from_secs(50);
         match fixture.run(&job).unwrap_err() {
             Error::DiskFull { .. } | Error::LogFull { .. } | Error::Hides { .. } => {}
