@@ -16,18 +16,12 @@ valid() { PYTHONPATH=$tools python3 -m kubernetes_validate --strict --quiet -k "
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-cargo build --quiet --locked --package xtask
-xtask() { target/debug/xtask --quiet "$@" 2>"$place/said" >&2 || { cat "$place/said" >&2; exit 1; }; }
-image=docker.io/relaysmith/tor@sha256:$(printf %064d 0)
-common=(--contact-email tor@example.org --address 203.0.113.1)
-xtask torrc middle --nickname ada "${common[@]}" --or-port 9001 --family-id "*" --out "$place/ada/torrc"
-xtask torrc exit --nickname bob "${common[@]}" --or-port 80 --family-id "*" --out "$place/bob/torrc"
-xtask torrc bridge --nickname eve "${common[@]}" --or-port 9443 --obfs4-port 443 --out "$place/eve/torrc"
+. ci/relays.sh
 
 # manifests NAME OPTION...: of a public relay and an exit, and of a bridge.
 manifests() {
-    xtask compose "$place/ada/torrc" "$place/bob/torrc" --image "$image" --out "$place/$1.yaml" "${@:2}"
-    xtask compose "$place/eve/torrc" --image "$image" --out "$place/$1-bridge.yaml" "${@:2}"
+    xtask compose "$place/middle/torrc" "$place/exit/torrc" --image "$image" --out "$place/$1.yaml" "${@:2}"
+    xtask compose "$place/bridge/torrc" --image "$image" --out "$place/$1-bridge.yaml" "${@:2}"
 }
 manifests balanced --kubernetes
 manifests host --kubernetes=host-port

@@ -16,9 +16,7 @@ if ((${#programs[@]} == 0)); then
 fi
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
-cargo build --quiet --locked --package xtask
-xtask() { target/debug/xtask --quiet "$@" 2>"$place/said" >&2 || { cat "$place/said" >&2; exit 1; }; }
-image=docker.io/relaysmith/tor@sha256:$(printf %064d 0)
+. ci/relays.sh
 
 # units NAME "ROLE..." OPTION...: the units of the torrcs of these roles.
 units() {
@@ -26,10 +24,6 @@ units() {
     for role in $2; do torrcs+=("$place/$role/torrc"); done
     xtask compose "${torrcs[@]}" --image "$image" --systemd --out "$place/units/$name" "${@:3}"
 }
-common=(--contact-email tor@example.org --address 203.0.113.1)
-xtask torrc middle --nickname ada "${common[@]}" --or-port 9001 --family-id "*" --out "$place/middle/torrc"
-xtask torrc exit --nickname bob "${common[@]}" --or-port 80 --family-id "*" --out "$place/exit/torrc"
-xtask torrc bridge --nickname eve "${common[@]}" --or-port 9443 --obfs4-port 443 --out "$place/bridge/torrc"
 units middle middle
 units exit exit
 units bridge bridge
