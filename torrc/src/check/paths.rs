@@ -121,6 +121,10 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
     let name = setting.option.name.trim_start_matches('_');
     let whole = whole(path);
     let parent = Path::new(&whole).parent().unwrap_or(Path::new("/"));
+    let (severity, end) = match starts {
+        true => (Warning, "tor cannot write it"),
+        false => (Error, "tor does not start"),
+    };
     let lies = match lies(path) {
         // Beside a device nothing can be written, which tor does first, or no directory be made.
         Lies::Device if !["PidFile", "Log"].contains(&name) => Lies::Outside,
@@ -136,7 +140,6 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
                 )
             };
             let rule = "path-outside";
-            let severity = if starts { Warning } else { Error };
             config.find(severity, rule, setting, what, inside(setting, name, path));
         }
         Lies::Volume | Lies::Memory
@@ -145,10 +148,6 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
                     || [DATA_DIRECTORY, "/tmp", "/dev/shm"].contains(&whole.as_str())) =>
         {
             let what = format!("`{path}` is a directory, and a file belongs there");
-            let (severity, end) = match starts {
-                true => (Warning, "tor cannot write it"),
-                false => (Error, "tor does not start"),
-            };
             let what = format!("{what}: {end}");
             config.find(
                 severity,
@@ -159,10 +158,6 @@ fn written(config: &mut Config, setting: &Setting, path: &str, writes: Writes, s
             );
         }
         Lies::Memory if parent != Path::new("/tmp") && parent != Path::new("/dev/shm") => {
-            let (severity, end) = match starts {
-                true => (Warning, "tor cannot write it"),
-                false => (Error, "tor does not start"),
-            };
             let what = format!(
                 "`{}` is gone at each start, as it is in memory: {end}",
                 parent.display()
