@@ -34,7 +34,7 @@ for width in 80 133; do
         if left=$(screen | grep --extended-regexp '[0-9]+s *(\^C)?$|^\^C'); then
             failed "left over after Ctrl-C: $left"
         fi
-        screen | grep --quiet '^warning: interrupted; run the same command again to continue from here$' ||
+        screen | grep '^warning: interrupted; run the same command again to continue from here$' >/dev/null ||
             failed "an interrupt was not reported"
         echo "Ctrl-C at \`$moment\`, $width columns: nothing is left over"
     done

@@ -9,7 +9,7 @@
 #   FOLDER     an empty folder to work in
 set -euo pipefail
 if [[ $(uname -m) != x86_64 ]]; then
-    echo "error: this compiles for x86_64, on such a machine; here is $(uname -m)" >&2
+    echo "error: this script needs an x86_64 machine, and this one is $(uname -m)" >&2
     exit 1
 fi
 recipes=$(cd "$(dirname "$0")/../src/build/recipe" && pwd)

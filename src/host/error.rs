@@ -63,7 +63,9 @@ pub enum Error {
         for_what: &'static str,
     },
     /// A password in what a cluster shows to whoever may read its configuration.
-    #[error("{torrc} has `{option}`, which is no setting for a ConfigMap: many may read it")]
+    #[error(
+        "{torrc} has `{option}`, which does not belong in a ConfigMap: too many people can read it"
+    )]
     Secret {
         /// The torrc.
         torrc: String,

@@ -53,8 +53,8 @@ pub(crate) struct Args {
     /// What the relay is meant to be [default: what the file makes it]
     #[arg(long, value_parser = one_of::<Role>(&Role::ALL.map(Role::name)))]
     role: Option<Role>,
-    /// The image it is for, as NAME@DIGEST or the digest alone, which tells the transports it has
-    /// by this project's records
+    /// The image it is for, as NAME@DIGEST or the digest alone: this project's records say which
+    /// transports it has
     #[arg(long, value_name = "IMAGE")]
     image: Option<ImageName>,
     /// Do not run tor itself on the file

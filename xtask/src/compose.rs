@@ -173,7 +173,7 @@ fn kept(args: &Args, services: &[Service], ui: &Ui) -> Args {
             ];
             for (_, option) in lost.into_iter().filter(|(told, _)| *told) {
                 ui.warn(&format!(
-                    "{option} of the file that was there is not kept: this form has no such thing"
+                    "{option} from the old file is dropped: this format does not support it"
                 ));
             }
         } else {

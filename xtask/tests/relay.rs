@@ -299,10 +299,10 @@ fn what_is_kept_fits_the_form() {
         let second = with(&[form]);
         assert_eq!(code(&second), 0, "{}", err(&second));
         for lost in ["--ipv6", "--monitoring", "--notice"] {
-            let line = format!("warning: {lost} of the file that was there is not kept");
+            let line = format!("warning: {lost} from the old file is dropped");
             assert!(err(&second).contains(&line), "{}", err(&second));
         }
-        let bound = err(&second).contains("warning: --bind of the file");
+        let bound = err(&second).contains("warning: --bind from the old file");
         assert_eq!(bound, form != "--docker-run", "{}", err(&second));
         let text = fs_err::read_to_string(place.join("file")).unwrap();
         let line = text.lines().next().unwrap();
